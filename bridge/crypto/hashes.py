@@ -1,0 +1,60 @@
+"""Keyed hashes: how the bridge knows a token, a subject or an account again without keeping it.
+
+One secret, never retired, since nothing can be hashed anew: a separate key is derived from it for
+each purpose, so a hash made for one purpose says nothing about another.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+from typing import Final
+
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
+from bridge.crypto.keyring import bind
+from bridge.secret import Secret
+
+_PREFIX_LENGTH: Final = 16  # RISC `prefix`: the first 16 characters of the refresh token
+
+
+class KeyedHasher:
+    """HMAC-SHA256 cut to 128 or 80 bits, under keys derived from one secret."""
+
+    def __init__(self, secret: bytes) -> None:
+        self._keys = {
+            purpose: HKDF(
+                algorithm=SHA256(), length=32, salt=None, info=b"grantbridge " + purpose
+            ).derive(secret)
+            for purpose in (b"mark", b"risc-prefix", b"risc-sha512", b"index", b"body")
+        }
+
+    def mark(self, token: Secret) -> bytes:
+        """Return the 16 bytes by which a refresh token is known again."""
+        return self._digest(b"mark", token.reveal().encode())[:16]
+
+    def risc_prefix(self, token: Secret) -> bytes:
+        """Hash what Google's security events call `prefix`, 16 bytes."""
+        return self._digest(b"risc-prefix", token.reveal()[:_PREFIX_LENGTH].encode())[:16]
+
+    def risc_sha512(self, token: Secret) -> bytes:
+        """Hash what Google's security events call `hash_base64_sha512_sha512`, 16 bytes.
+
+        The identifier is base64(sha512(sha512(token))) over the raw inner digest.
+        """
+        inner = hashlib.sha512(token.reveal().encode()).digest()
+        name = base64.b64encode(hashlib.sha512(inner).digest())
+        return self._digest(b"risc-sha512", name)[:16]
+
+    def index(self, *parts: str) -> str:
+        """Return a 16-character name of private values, for an index column or a partition."""
+        return base64.b32encode(self._digest(b"index", bind(*parts))[:10]).decode().lower()
+
+    def body(self, raw: bytes) -> bytes:
+        """Hash a message's body, to tell a repetition from a reuse of its id."""
+        return self._digest(b"body", raw)
+
+    def _digest(self, purpose: bytes, message: bytes) -> bytes:
+        return hmac.digest(self._keys[purpose], message, "sha256")

@@ -1,0 +1,64 @@
+"""The RSA keys that sign ID tokens and security events, and their JWKS.
+
+Keys are new at every start, as is their `kid`: a client that caches them for ever is found out.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+
+from joserfc import jwt
+from joserfc.jwk import KeySet, RSAKey
+
+from bridge.sandbox import minting
+
+_BITS = 2048
+
+
+class SigningKeys:
+    """The current key and the one before it, which stays published."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._keys: list[RSAKey] = []
+
+    def rotate(self) -> str:
+        """Sign with a new key from now on, and return its `kid`."""
+        key = RSAKey.generate_key(
+            _BITS, {"kid": minting.opaque_id(), "alg": "RS256", "use": "sig"}, private=True
+        )
+        with self._lock:
+            self._keys = [key, *self._keys[:1]]
+        return str(key.kid)
+
+    def jwks(self) -> dict[str, object]:
+        """Return the public keys."""
+        self._current()
+        with self._lock:
+            return {"keys": [key.as_dict(private=False) for key in self._keys]}
+
+    def sign(self, claims: Mapping[str, object], *, typ: str = "JWT") -> str:
+        """Return `claims` as a compact RS256 JWT."""
+        key = self._current()
+        header = {"alg": "RS256", "kid": str(key.kid), "typ": typ}
+        return jwt.encode(header, dict(claims), key, algorithms=["RS256"])
+
+    def claims(self, token: str) -> dict[str, object]:
+        """Return the claims of a JWT that one of the published keys signed.
+
+        Raises:
+            ValueError: it is no such JWT.
+            joserfc.errors.JoseError: the same, as joserfc names it.
+        """
+        self._current()
+        with self._lock:
+            keys = KeySet(list(self._keys))
+        return dict(jwt.decode(token, keys, algorithms=["RS256"]).claims)
+
+    def _current(self) -> RSAKey:
+        # Made at first use: most tests never look at a signature, and a key takes 50 ms.
+        if not self._keys:
+            self.rotate()
+        with self._lock:
+            return self._keys[0]

@@ -1,0 +1,1 @@
+"""Where sealed records live: the contract in `base`, one module a backend."""

@@ -1,0 +1,229 @@
+"""The store's contract: small, and blind.
+
+A store keeps opaque bytes beside a few index columns, compares versions, and lends leases. It
+cannot open a body, knows no grant and no token, and decides nothing. Every backend passes the one
+contract suite whole.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple, Protocol
+
+from bridge.errors import BridgeError, Code
+
+
+class Ref(NamedTuple):
+    """Where a row is: its kind, the partition it can be committed with, and its id therein."""
+
+    kind: str
+    partition: str
+    id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One record as the store sees it.
+
+    Attributes:
+        ref: where it is.
+        version: a positive 63-bit number that its writer lets grow at every write.
+        body: sealed bytes.
+        key_id: the key that sealed `body`, so that a rotation can find what it must seal anew.
+        tenant, subject, account, state: index columns, empty where a kind has no use for them.
+            The writer passes keyed hashes where the plain value is private.
+        expires_at: Unix seconds after which `sweep` may take the row; None is never. A row past
+            its time is still returned until it is swept: its reader decides.
+    """
+
+    ref: Ref
+    version: int
+    body: bytes
+    key_id: str = ""
+    tenant: str = ""
+    subject: str = ""
+    account: str = ""
+    state: str = ""
+    expires_at: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """Which rows of a kind to list, in ascending order of (partition, id).
+
+    A field left None does not filter. `after` is the last row of the page before. `key_id_not`
+    selects rows that some other key sealed. Rows that change while a listing pages are returned at
+    most once each, and a row that exists throughout is never missed.
+    """
+
+    kind: str
+    partition: str | None = None
+    tenant: str | None = None
+    subject: str | None = None
+    account: str | None = None
+    state: str | None = None
+    key_id: str | None = None
+    key_id_not: str | None = None
+    expires_before: int | None = None
+    after: Ref | None = None
+    limit: int = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Put:
+    """Insert a row that must not exist yet."""
+
+    row: Row
+
+
+@dataclass(frozen=True, slots=True)
+class Replace:
+    """Write a row over the one whose version is `expect_version`."""
+
+    row: Row
+    expect_version: int
+
+
+@dataclass(frozen=True, slots=True)
+class Delete:
+    """Remove the row whose version is `expect_version`."""
+
+    ref: Ref
+    expect_version: int
+
+
+Op = Put | Replace | Delete
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """A right to act alone, for a short term.
+
+    Attributes:
+        name: what it is about.
+        owner: whoever took it; a random text, one a call.
+        fence: greater than every fence given for this name before, and never reused.
+    """
+
+    name: str
+    owner: str
+    fence: int
+
+
+class Counted(NamedTuple):
+    """How many distinct members a window holds, and whether this one was let in."""
+
+    total: int
+    admitted: bool
+
+
+class StoreConflictError(Exception):
+    """A row was not as the writer expected: it exists, is gone, or has another version.
+
+    Attributes:
+        ref: the first row at fault.
+    """
+
+    def __init__(self, ref: Ref) -> None:
+        super().__init__(f"{ref.kind} changed meanwhile")
+        self.ref = ref
+
+
+class GuardConflictError(Exception):
+    """A guard's name is already held with another body."""
+
+
+class StoreUnavailableError(BridgeError):
+    """The backend cannot be reached or cannot write now; the same call may succeed later."""
+
+    def __init__(self, detail: str) -> None:
+        super().__init__(
+            Code.STORE_UNAVAILABLE,
+            "The store cannot be reached or written now; try again shortly.",
+            retry_after=1,
+            context={"detail": detail},
+        )
+
+
+class Store(Protocol):
+    """What a backend can do. Safe for use by many threads and many processes at once.
+
+    Every method raises StoreUnavailableError when the backend is down.
+    """
+
+    def get(self, ref: Ref) -> Row | None:
+        """Return the row, or None."""
+        ...
+
+    def list(self, query: Query) -> Sequence[Row]:
+        """Return at most `query.limit` rows."""
+        ...
+
+    def put(self, row: Row) -> None:
+        """Insert a row. Raises StoreConflictError if it exists."""
+        ...
+
+    def replace(self, row: Row, expect_version: int) -> None:
+        """Write over a version. Raises StoreConflictError if that is not the present one."""
+        ...
+
+    def delete(self, ref: Ref, expect_version: int) -> None:
+        """Remove a version. Raises StoreConflictError if that is not the present one."""
+        ...
+
+    def claim_once(self, row: Row) -> Row | None:
+        """Insert a row if there is none. Returns None to the one winner, else the row there is."""
+        ...
+
+    def commit(self, ops: Sequence[Op], guard: Row | None = None) -> None:
+        """Do all of `ops`, or none; durable on return.
+
+        Args:
+            ops: writes within one partition (ValueError otherwise).
+            guard: a row of any partition, inserted no later than `ops`. One that exists with the
+                same body is left alone, so a crashed commit can be repeated.
+
+        Raises:
+            StoreConflictError: a row was not as expected; nothing was done.
+            GuardConflictError: the guard exists with another body; nothing was done.
+        """
+        ...
+
+    def lease(self, name: str, owner: str, ttl: float) -> Lease | None:
+        """Take the lease for `ttl` seconds; None while somebody else's term runs.
+
+        The term is measured by a clock that does not follow steps of the wall clock.
+        """
+        ...
+
+    def renew(self, lease: Lease, ttl: float) -> bool:
+        """Begin a new term of `ttl` seconds; False if the lease is no longer its owner's."""
+        ...
+
+    def release(self, lease: Lease) -> bool:
+        """Give the lease back; False, and no effect, if it is no longer its owner's."""
+        ...
+
+    def count(self, key: str, member: str, window: float, limit: int | None = None) -> Counted:
+        """Add `member` at the present time and count distinct members of the last `window` seconds.
+
+        With a `limit`, a member that would be beyond it is not added. A member counted again keeps
+        one place and its newest time. An empty `member` adds nothing and only counts.
+        """
+        ...
+
+    def sweep(self, kind: str, before: int, limit: int) -> int:
+        """Delete up to `limit` rows of a kind with `expires_at` < `before`; returns how many.
+
+        Takes windows' forgotten members along.
+        """
+        ...
+
+    def check(self) -> None:
+        """Prove that the backend answers reads and takes durable writes."""
+        ...
+
+    def close(self) -> None:
+        """Free what this process holds; the store can be opened again."""
+        ...

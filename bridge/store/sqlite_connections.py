@@ -1,0 +1,210 @@
+"""SQLite's connections: one kept for each thread, one writer at a time, no sqlite3 error let out.
+
+Owns opening, locking, retrying and closing. Knows no table: what runs in a transaction is the
+business of the modules that ask for one.
+"""
+
+from __future__ import annotations
+
+import random
+import sqlite3
+import threading
+import time
+import weakref
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+from bridge.clock import Clock
+from bridge.store import sqlite_fork
+from bridge.store.base import StoreUnavailableError
+from bridge.store.sqlite_file import Identity, connect, create, identity
+from bridge.store.sqlite_schema import migrate
+
+_T = TypeVar("_T")
+
+LOCK_BUDGET: Final = 5.0
+# Another process holds the write lock for one fsync, a fraction of a millisecond. SQLite's own busy
+# handler backs off to 100 ms, which starves the unlucky: short random naps keep the tail short.
+_NAP: Final = (0.0001, 0.001)
+_LOOK_EVERY: Final = 1.0
+_BUSY: Final = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED})
+_random: Final = random.SystemRandom()
+
+
+class _Held:
+    """One thread's connection; whoever closes it from elsewhere takes the lock first."""
+
+    __slots__ = ("__weakref__", "connection", "lock", "look_at")
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.connection: sqlite3.Connection | None = None
+        self.look_at = 0.0
+
+    def close(self) -> None:
+        connection, self.connection = self.connection, None
+        if connection is not None:
+            connection.close()
+
+    def __del__(self) -> None:
+        # A thread that ended without a word.
+        self.close()
+
+
+class Connections:
+    """The connections of this process to one database file.
+
+    Threads of the process queue for the write lock on a mutex of their own, so that only one of
+    them at a time contends with other processes.
+    """
+
+    def __init__(self, path: Path, clock: Clock, lock_budget: float = LOCK_BUDGET) -> None:
+        """Open the file; create and migrate it as needed.
+
+        Args:
+            path: the database file; its directory must exist.
+            clock: tells when to look again whether the file is still the same.
+            lock_budget: seconds to wait for a lock. They are the host's own seconds: other
+                processes do not live by a clock that a test moves.
+
+        Raises:
+            BridgeError: the directory is missing, the file is no store, or a newer one.
+            StoreUnavailableError: the file cannot be opened now.
+        """
+        self.path = path.absolute()
+        self._clock = clock
+        self._budget = lock_budget
+        self._local = threading.local()
+        self._writer = threading.Lock()
+        self._all: weakref.WeakSet[_Held] = weakref.WeakSet()
+        self._all_lock = threading.Lock()
+        self._paused: list[_Held] = []
+        self._closed = False
+        create(self.path)
+        self._identity: Identity = identity(self.path)
+        held = self._held()
+        with held.lock, _translated(held):
+            self._retrying(lambda: migrate(self._connected(held)))
+        sqlite_fork.register(self)
+
+    def fetch(self, sql: str, parameters: Sequence[Any]) -> list[Any]:
+        """Run one SELECT as a read transaction of its own and return all its rows."""
+        held = self._held()
+        with held.lock:
+            try:
+                return self._connected(held).execute(sql, parameters).fetchall()
+            except sqlite3.Error as error:
+                if not _is_busy(error):
+                    held.close()
+                    raise _unavailable(error) from None
+            with _translated(held):
+                return self._retrying(
+                    lambda: self._connected(held).execute(sql, parameters).fetchall()
+                )
+
+    @contextmanager
+    def writing(self) -> Iterator[sqlite3.Connection]:
+        """Hold the write lock for one transaction: durable on leaving, undone by any exception."""
+        deadline = time.monotonic() + self._budget
+        if not self._writer.acquire(timeout=self._budget):
+            raise StoreUnavailableError("locked by other threads")
+        try:
+            held = self._held()
+            with held.lock, _translated(held):
+                held.look_at = float("-inf")
+                connection = self._retrying(lambda: self._begun(held), deadline)
+                with _committed(connection):
+                    yield connection
+        finally:
+            self._writer.release()
+
+    def close(self) -> None:
+        """Close every thread's connection once it is idle; later calls are refused."""
+        self._closed = True
+        self.pause()
+        self.resume()
+
+    def pause(self) -> None:
+        """Close all connections and let nobody open one until `resume`."""
+        self._writer.acquire()
+        self._all_lock.acquire()
+        self._paused = list(self._all)
+        for held in self._paused:
+            held.lock.acquire()
+            held.close()
+
+    def resume(self) -> None:
+        """Let threads open their connections again."""
+        for held in self._paused:
+            held.lock.release()
+        self._paused = []
+        self._all_lock.release()
+        self._writer.release()
+
+    def _held(self) -> _Held:
+        try:
+            held: _Held = self._local.held
+        except AttributeError:
+            held = self._local.held = _Held()
+            with self._all_lock:
+                self._all.add(held)
+        return held
+
+    def _connected(self, held: _Held) -> sqlite3.Connection:
+        now = self._clock.monotonic()
+        if held.connection is not None and now < held.look_at:
+            return held.connection
+        if self._closed:
+            raise StoreUnavailableError("closed")
+        if identity(self.path) != self._identity:
+            raise StoreUnavailableError("the file was replaced; restart to use the new one")
+        held.look_at = now + _LOOK_EVERY
+        if held.connection is None:
+            held.connection = connect(self.path)
+        return held.connection
+
+    def _begun(self, held: _Held) -> sqlite3.Connection:
+        connection = self._connected(held)
+        connection.execute("BEGIN IMMEDIATE")
+        return connection
+
+    def _retrying(self, action: Callable[[], _T], deadline: float | None = None) -> _T:
+        until = time.monotonic() + self._budget if deadline is None else deadline
+        while True:
+            try:
+                return action()
+            except sqlite3.OperationalError as error:
+                if not _is_busy(error) or time.monotonic() >= until:
+                    raise
+            time.sleep(_random.uniform(*_NAP))
+
+
+@contextmanager
+def _committed(connection: sqlite3.Connection) -> Iterator[None]:
+    try:
+        yield
+        connection.execute("COMMIT")
+    finally:
+        # SQLite may have rolled back by itself, as it does when the disk is full.
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+
+
+@contextmanager
+def _translated(held: _Held) -> Iterator[None]:
+    try:
+        yield
+    except sqlite3.Error as error:
+        held.close()
+        raise _unavailable(error) from None
+
+
+def _is_busy(error: sqlite3.Error) -> bool:
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF in _BUSY
+
+
+def _unavailable(error: sqlite3.Error) -> StoreUnavailableError:
+    # The name alone: the text of an error can quote the statement's values.
+    return StoreUnavailableError(getattr(error, "sqlite_errorname", type(error).__name__))

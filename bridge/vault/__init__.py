@@ -1,0 +1,1 @@
+"""The owner of grants: the one place where plaintext and store meet."""

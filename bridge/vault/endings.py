@@ -1,0 +1,128 @@
+"""How a grant ends, and what its ending keeps out: pure functions, grant to grant.
+
+Owns forgetting, revoking, the doubt after a restored backup, and the second chance after a block.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from msgspec.structs import replace
+
+from bridge.model import Account, Grant, RefreshToken, State
+from bridge.vault.lifecycle import settle
+
+
+def forget(grant: Grant, at: int, now: int) -> Grant:
+    """Drop every refresh token from up to `at`; keep what shuts late messages out.
+
+    A token from after `at` stays: the message that asks to forget may itself be late. If none is
+    left, so is nothing that tells whose grant it was.
+    """
+    rest = replace(_with_tokens(grant, lambda t: t.time > at), forgotten_at=_later(grant, at))
+    rest = settle(rest, now, otherwise=(State.FORGOTTEN, None))
+    if rest.state is not State.FORGOTTEN and rest.tokens:
+        return rest
+    return replace(
+        rest,
+        state=State.FORGOTTEN,
+        reason=None,
+        epoch=grant.epoch + 1,
+        subject="",
+        account=Account(sub=""),
+        access=(),
+        changed_at=now,
+    )
+
+
+def _later(grant: Grant, at: int) -> int:
+    return max(at, grant.forgotten_at or 0)
+
+
+def begin_revoking(grant: Grant, now: int) -> Grant:
+    """Stop serving; the tokens stay until Google has taken the revocation."""
+    if grant.state is State.REVOKING:
+        return grant
+    return replace(
+        grant,
+        state=State.REVOKING,
+        reason=None,
+        epoch=grant.epoch + 1,
+        access=(),
+        failure=None,
+        changed_at=now,
+    )
+
+
+def revoke(grant: Grant, at: int, now: int) -> Grant:
+    """Record Google's revocation at Google's time `at`.
+
+    Candidates from then on may be alive: they stay, to be tried.
+    """
+    ended = replace(
+        grant,
+        state=State.REVOKED,
+        reason=None,
+        epoch=grant.epoch + 1,
+        revoked_at=max(at, grant.revoked_at or 0),
+        changed_at=now,
+    )
+    return settle(
+        ended,
+        now,
+        live=None,
+        spare=None,
+        access=(),
+        candidates=_from(grant, at),
+        otherwise=(State.REVOKED, None),
+    )
+
+
+def revoke_with_project(grant: Grant, at: int, now: int) -> Grant:
+    """Record that a revocation for another client of the same Google project ended this grant."""
+    if not grant.tokens:
+        return grant
+    ended = replace(grant, revoked_at=max(at, grant.revoked_at or 0))
+    return settle(
+        ended,
+        now,
+        live=None,
+        spare=None,
+        access=(),
+        candidates=_from(grant, at),
+        otherwise=(State.REAUTH_REQUIRED, "project_revoked"),
+    )
+
+
+def doubt(grant: Grant, now: int) -> Grant:
+    """Make every refresh token prove itself once more, as after a restore from a backup."""
+    if not grant.tokens or grant.state is State.REVOKING:
+        return replace(grant, access=())
+    newest_first = sorted(grant.tokens, key=lambda t: t.time, reverse=True)
+    return settle(grant, now, live=None, spare=None, candidates=tuple(newest_first), access=())
+
+
+def reconsider(grant: Grant, now: int) -> Grant:
+    """Lift every verdict, so that what Google refused before is tried again."""
+
+    def cleared(token: RefreshToken | None) -> RefreshToken | None:
+        return None if token is None else replace(token, verdict=None)
+
+    candidates = tuple(replace(t, verdict=None) for t in grant.candidates)
+    return settle(
+        grant, now, live=cleared(grant.live), spare=cleared(grant.spare), candidates=candidates
+    )
+
+
+def _from(grant: Grant, at: int) -> tuple[RefreshToken, ...]:
+    return tuple(t for t in grant.candidates if t.time >= at)
+
+
+def _with_tokens(grant: Grant, keep: Callable[[RefreshToken], bool]) -> Grant:
+    live, spare = grant.live, grant.spare
+    return replace(
+        grant,
+        live=live if live is not None and keep(live) else None,
+        spare=spare if spare is not None and keep(spare) else None,
+        candidates=tuple(t for t in grant.candidates if keep(t)),
+    )

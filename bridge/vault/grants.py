@@ -1,0 +1,220 @@
+"""Grants in the store: where each lives, how it is found, and how it is changed without a loss.
+
+Owns the names of grants and the loop that compares versions. What a change means is the business
+of `lifecycle` and `endings`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Final, NamedTuple
+
+from msgspec.structs import replace
+
+from bridge.clock import Clock
+from bridge.errors import BridgeError, Code
+from bridge.model import Account, Grant, RefreshToken, State
+from bridge.store.base import Op, Query, Ref, Row, StoreConflictError
+from bridge.vault.records import CorruptRecordError, Held, Index, Records
+from bridge.vault.refresh_tokens import Owner, RefreshTokens
+
+KIND: Final = "grant"
+FORGOTTEN_KEPT_S: Final = 90 * 24 * 3600
+_PART: Final = 16
+_TRIES: Final = 50
+
+
+class Identity(NamedTuple):
+    """Whose a grant is; the same four always name the same grant."""
+
+    tenant: str
+    subject: str
+    account_sub: str
+    client_id: str
+
+
+class Grants:
+    """All grants of all tenants."""
+
+    def __init__(self, records: Records, tokens: RefreshTokens, clock: Clock) -> None:
+        self._records = records
+        self._tokens = tokens
+        self._clock = clock
+
+    def partition(self, tenant: str, account_sub: str) -> str:
+        """Return the partition of everything about an account in a tenant."""
+        return self._records.keys.hasher.index("partition", tenant, account_sub)
+
+    def ref(self, identity: Identity) -> Ref:
+        """Return where the grant of this identity is, or would be."""
+        tenant, subject, account_sub, client_id = identity
+        local = self._records.keys.hasher.index("grant", tenant, subject, account_sub, client_id)
+        return Ref(KIND, self.partition(tenant, account_sub), local)
+
+    def find(self, tenant: str, subject: str) -> list[Held[Grant]]:
+        """Return the grants of a subject, the forgotten apart.
+
+        Raises:
+            CorruptRecordError: one of them is damaged.
+        """
+        rows = self._records.store.list(
+            Query(KIND, tenant=tenant, subject=self._subject_index(tenant, subject))
+        )
+        found = [self._records.open(row, Grant) for row in rows]
+        # An index hash of 80 bits could collide; the record itself says whose it is.
+        return [held for held in found if held.record.subject == subject]
+
+    def get(self, grant_id: str) -> Held[Grant] | None:
+        """Return a grant by the id that callers know; None if it is unknown or forgotten."""
+        ref = parse_id(grant_id)
+        held = self._records.get(ref, Grant) if ref is not None else None
+        return None if held is None or held.record.state is State.FORGOTTEN else held
+
+    def at(self, ref: Ref) -> Held[Grant] | None:
+        """Return a grant by its place, forgotten or not."""
+        return self._records.get(ref, Grant)
+
+    def page(
+        self, tenant: str, *, state: State | None, after: str | None, limit: int
+    ) -> Sequence[Held[Grant]]:
+        """Return grants of a tenant in the order of their ids, the forgotten apart.
+
+        A damaged record is left out here: a listing must go on past it, and `get` names it.
+        """
+        start = parse_id(after) if after else None
+        found: list[Held[Grant]] = []
+        while len(found) < limit:
+            wanted = limit - len(found)
+            query = Query(KIND, tenant=tenant, state=state, after=start, limit=wanted)
+            rows = self._records.store.list(query)
+            for row in rows:
+                start = row.ref
+                if row.state != State.FORGOTTEN and (held := self._opened(row)) is not None:
+                    found.append(held)
+            if len(rows) < wanted:
+                break
+        return found
+
+    def of_account(self, account_sub: str) -> Iterator[Held[Grant]]:
+        """Yield every tenant's grants of a Google account."""
+        index = self._account_index(account_sub)
+        start: Ref | None = None
+        while rows := self._records.store.list(Query(KIND, account=index, after=start)):
+            for row in rows:
+                held = self._records.open(row, Grant)
+                if held.record.account.sub == account_sub:
+                    yield held
+            start = rows[-1].ref
+
+    def everywhere(self, state: State | None = None) -> Iterator[Held[Grant]]:
+        """Yield all grants of all tenants, the damaged apart."""
+        start: Ref | None = None
+        while rows := self._records.store.list(Query(KIND, state=state, after=start)):
+            for row in rows:
+                if (held := self._opened(row)) is not None:
+                    yield held
+            start = rows[-1].ref
+
+    def new(self, identity: Identity, account: Account) -> Grant:
+        """Return a grant of which nothing is known yet."""
+        now = int(self._clock.now())
+        return Grant(
+            id=format_id(self.ref(identity)),
+            tenant=identity.tenant,
+            subject=identity.subject,
+            account=account,
+            client_id=identity.client_id,
+            created_at=now,
+            changed_at=now,
+        )
+
+    def returned(self, held: Held[Grant], identity: Identity, account: Account) -> Grant:
+        """Return a forgotten grant with its identity back, still knowing what must stay out."""
+        return replace(held.record, subject=identity.subject, account=account)
+
+    def write(self, held: Held[Grant] | None, grant: Grant) -> Op:
+        """Return the write of a grant: over what was read, or new."""
+        grant = self._under_the_sealing_key(grant)
+        index = self._index(grant)
+        if held is not None:
+            return self._records.replace(held, grant, index)
+        ref = parse_id(grant.id)
+        if ref is None:
+            raise ValueError("a grant is named by its place")
+        return self._records.put(ref, grant, index)
+
+    def update(self, ref: Ref, change: Callable[[Grant], Grant]) -> Grant:
+        """Apply `change` to the present grant, again if somebody else wrote meanwhile.
+
+        Raises:
+            BridgeError: `grant_missing`; or `conflict` after many tries in vain.
+        """
+        for _ in range(_TRIES):
+            held = self.at(ref)
+            if held is None:
+                raise BridgeError(Code.GRANT_MISSING, "The grant is gone.")
+            changed = change(held.record)
+            if changed == held.record:
+                return changed
+            try:
+                self._records.store.commit([self.write(held, changed)])
+            except StoreConflictError:
+                continue
+            return changed
+        raise BridgeError(Code.CONFLICT, "The grant keeps changing; try again.", retry_after=1)
+
+    def owner(self, grant: Grant) -> Owner:
+        """Return what the grant's refresh tokens are bound to."""
+        ref = parse_id(grant.id)
+        if ref is None:
+            raise ValueError("a grant is named by its place")
+        return Owner(grant.tenant, ref.partition)
+
+    def _opened(self, row: Row) -> Held[Grant] | None:
+        try:
+            return self._records.open(row, Grant)
+        except CorruptRecordError:
+            return None
+
+    def _under_the_sealing_key(self, grant: Grant) -> Grant:
+        owner = self.owner(grant)
+
+        def anew(token: RefreshToken | None) -> RefreshToken | None:
+            return None if token is None else self._tokens.resealed(owner, token)
+
+        return replace(
+            grant,
+            live=anew(grant.live),
+            spare=anew(grant.spare),
+            candidates=tuple(self._tokens.resealed(owner, t) for t in grant.candidates),
+        )
+
+    def _index(self, grant: Grant) -> Index:
+        if grant.state is State.FORGOTTEN:
+            expires_at = int(self._clock.now()) + FORGOTTEN_KEPT_S
+            return Index(tenant=grant.tenant, state=grant.state, expires_at=expires_at)
+        return Index(
+            tenant=grant.tenant,
+            subject=self._subject_index(grant.tenant, grant.subject),
+            account=self._account_index(grant.account.sub),
+            state=grant.state,
+        )
+
+    def _subject_index(self, tenant: str, subject: str) -> str:
+        return self._records.keys.hasher.index("subject", tenant, subject)
+
+    def _account_index(self, account_sub: str) -> str:
+        return self._records.keys.hasher.index("account", account_sub)
+
+
+def format_id(ref: Ref) -> str:
+    """Return the id by which callers pin a grant."""
+    return f"g_{ref.partition}{ref.id}"
+
+
+def parse_id(grant_id: str) -> Ref | None:
+    """Return the place that a grant id names, or None if it is not one."""
+    body = grant_id.removeprefix("g_")
+    if len(body) != 2 * _PART or len(grant_id) == len(body) or not body.isascii():
+        return None
+    return Ref(KIND, body[:_PART], body[_PART:]) if body.isalnum() else None

@@ -1,0 +1,53 @@
+"""The keys that a running process works with, replaceable while it runs.
+
+Owns the present `KeyMaterial`. Knows neither the key file nor what is sealed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from bridge.crypto.envelope import Envelope
+from bridge.crypto.hashes import KeyedHasher
+from bridge.crypto.keyring import Keyring
+
+
+@dataclass(frozen=True, slots=True)
+class KeyMaterial:
+    """Everything the key file holds, as objects ready for use."""
+
+    records: Keyring
+    hasher: KeyedHasher
+    envelope: Envelope
+
+
+class Keys:
+    """Holds the present key material; a reader takes it once for each piece of work.
+
+    `refill` swaps the whole at once, so no reader sees half of a rotation.
+    """
+
+    def __init__(self, material: KeyMaterial) -> None:
+        self._material = material
+        self._listeners: list[Callable[[KeyMaterial], None]] = []
+
+    @property
+    def present(self) -> KeyMaterial:
+        """The key material to use now."""
+        return self._material
+
+    @property
+    def hasher(self) -> KeyedHasher:
+        """The keyed hasher; the same for the life of a store."""
+        return self._material.hasher
+
+    def refill(self, material: KeyMaterial) -> None:
+        """Use `material` from now on, and tell whoever asked to know."""
+        self._material = material
+        for tell in self._listeners:
+            tell(material)
+
+    def on_refill(self, tell: Callable[[KeyMaterial], None]) -> None:
+        """Have `tell` called after each refill."""
+        self._listeners.append(tell)
