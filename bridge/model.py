@@ -8,6 +8,7 @@ default.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
@@ -95,10 +96,9 @@ class AccessToken(Record, frozen=True):
     issued_at: int
     expires_at: int
 
-    @property
-    def fingerprint(self) -> str:
-        """The name by which a backend reports it as rejected."""
-        return fingerprint(self.token)
+    def fingerprint_is(self, rejected: str | None) -> bool:
+        """Tell whether this is the token that a backend reports as rejected."""
+        return rejected is not None and fingerprint(self.token) == rejected
 
 
 class Failure(Record, frozen=True):
@@ -285,3 +285,24 @@ class Server(Record, frozen=True):
     """A running process, and the record keys it knows, the sealing one first."""
 
     key_ids: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who asks, as far as it was proven.
+
+    Attributes:
+        name: what logs call it.
+        tenants: the tenants it may name; None is all.
+        scopes: the Google scopes it may be given, normalised; None is all.
+        permissions: what it may do.
+    """
+
+    name: str
+    tenants: frozenset[str] | None
+    scopes: frozenset[str] | None
+    permissions: frozenset[str]
+
+    def sees(self, tenant: str) -> bool:
+        """Tell whether a tenant exists for this caller."""
+        return self.tenants is None or tenant in self.tenants

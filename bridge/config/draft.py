@@ -13,8 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from bridge.config import problems
-from bridge.config.problems import Problem, dotted
+from bridge.config.problems import Problem, SettingPath, dotted
 
 
 @dataclass(slots=True)
@@ -33,15 +32,25 @@ class Draft:
     folder: Path
     tree: dict[str, Any] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
-    explained: set[problems.Path] = field(default_factory=set)
-    from_environment: dict[problems.Path, str] = field(default_factory=dict)
+    explained: set[SettingPath] = field(default_factory=set)
+    from_environment: dict[SettingPath, str] = field(default_factory=dict)
     files: list[Path] = field(default_factory=list)
 
-    def refuse(self, path: problems.Path, message: str, mend: str = "") -> None:
+    def refuse(self, path: SettingPath, message: str, mend: str = "") -> None:
         """Note a problem with a setting."""
         name = self.from_environment.get(path)
         origin = f" (set by {name})" if name else ""
         self.problems.append(Problem(dotted(path), message + origin, mend))
+
+    def written(self, path: SettingPath) -> object:
+        """Return the raw value at a place, or None."""
+        node: Any = self.tree
+        for part in path:
+            try:
+                node = node[part]
+            except (KeyError, IndexError, TypeError):
+                return None
+        return node
 
     def name_of_file(self, path: str) -> Path:
         """Return where a path in the configuration leads."""
@@ -69,7 +78,7 @@ def read_toml(draft: Draft, path: Path) -> None:
 def _place(error: Exception) -> str:
     # Only the place: the parser's sentence can quote what it stumbled over.
     _, found, place = str(error).rpartition(" (at ")
-    return f", {place.removesuffix(')')}" if found else ""
+    return f" ({place}" if found else ""
 
 
 def nearest(name: str, known: Iterable[str]) -> str:

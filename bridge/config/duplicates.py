@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from bridge.config.draft import Draft
-from bridge.config.problems import Path, dotted
+from bridge.config.problems import SettingPath, dotted
 from bridge.config.values import hook_secret_bytes
 from bridge.secret import Secret
 
@@ -20,7 +20,7 @@ def refuse_duplicates(draft: Draft) -> None:
     # Two tenants with one secret could sign each other's messages.
     _refuse(draft, _hook_secrets(draft.tree), "is the same secret as", "make one for each")
     for name, tenant in _tables(draft.tree.get("tenants")):
-        owner: Path = ("tenants", name, "clients")
+        owner: SettingPath = ("tenants", name, "clients")
         ids = _texts(_entries(tenant.get("clients")), owner, "client_id")
         _refuse(draft, ids, "is the same client as", "keep one of the two")
     issuers = _texts(_entries(draft.tree.get("issuers")), ("issuers",), "issuer")
@@ -28,16 +28,16 @@ def refuse_duplicates(draft: Draft) -> None:
 
 
 def _refuse(
-    draft: Draft, values: Iterator[tuple[Path, str | bytes]], message: str, mend: str
+    draft: Draft, values: Iterator[tuple[SettingPath, str | bytes]], message: str, mend: str
 ) -> None:
-    seen: dict[str | bytes, Path] = {}
+    seen: dict[str | bytes, SettingPath] = {}
     for path, value in values:
         first = seen.setdefault(value, path)
         if first != path:
             draft.refuse(path, f"{message} {dotted(first)}", mend)
 
 
-def _hook_secrets(tree: dict[str, Any]) -> Iterator[tuple[Path, bytes]]:
+def _hook_secrets(tree: dict[str, Any]) -> Iterator[tuple[SettingPath, bytes]]:
     for name, tenant in _tables(tree.get("tenants")):
         secrets = tenant.get("hook_secrets")
         for index, text in enumerate(secrets if isinstance(secrets, list) else ()):
@@ -50,8 +50,8 @@ def _hook_secrets(tree: dict[str, Any]) -> Iterator[tuple[Path, bytes]]:
 
 
 def _texts(
-    entries: Iterator[tuple[int, dict[str, Any]]], owner: Path, key: str
-) -> Iterator[tuple[Path, str]]:
+    entries: Iterator[tuple[int, dict[str, Any]]], owner: SettingPath, key: str
+) -> Iterator[tuple[SettingPath, str]]:
     for index, entry in entries:
         text = entry.get(key)
         if isinstance(text, str) and text:

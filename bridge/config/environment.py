@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from bridge.config import shape
 from bridge.config.draft import Draft, nearest
-from bridge.config.problems import Path, Problem
+from bridge.config.problems import Problem, SettingPath
 from bridge.config.shape import Items, Named, Shape, Table, Value, is_secret, known_keys
 
 PREFIX: Final = "BRIDGE_"
@@ -43,10 +43,12 @@ def overlay(draft: Draft, environ: Mapping[str, str]) -> None:
         try:
             _lay(draft, name, environ[name])
         except _Refusal as refusal:
-            draft.problems.append(Problem(name, refusal.message, refusal.mend))
+            # A name may hold bytes that are no UTF-8 and that a terminal or JSON cannot take.
+            shown = name.encode("ascii", "backslashreplace").decode()
+            draft.problems.append(Problem(shown, refusal.message, refusal.mend))
 
 
-def variable(path: Path) -> str:
+def variable(path: SettingPath) -> str:
     """Return the name of the variable that sets a path."""
     parts = (str(part).replace("-", "_").upper() for part in path)
     return PREFIX + _DELIMITER.join(parts)
@@ -58,22 +60,28 @@ def _in_list_order(name: str) -> list[tuple[int, str]]:
 
 
 def _lay(draft: Draft, name: str, text: str) -> None:
-    *way, last = name.removeprefix(PREFIX).lower().split(_DELIMITER)
+    # The whole way first: a name that leads nowhere must leave nothing behind.
+    *way, (key, target) = _route(name)
     node: Any = draft.tree
-    here: Shape = shape.root()
-    path: Path = ()
-    for part in way:
-        key, here = _step(here, part, path)
-        node = _enter(node, key, [] if isinstance(here, Items) else {})
-        path = (*path, key)
-    key, target = _step(here, last, path)
+    for inner_key, inner in way:
+        node = _enter(node, inner_key, [] if isinstance(inner, Items) else {})
+    owner: SettingPath = tuple(inner_key for inner_key, _ in way)
     if isinstance(node, dict):
-        _drop_twin(draft, node, path, str(key))
+        _drop_twin(draft, node, owner, str(key))
     _store(node, key, _decode(target, text))
-    draft.from_environment[*path, key] = name
+    draft.from_environment[*owner, key] = name
 
 
-def _step(here: Shape, part: str, path: Path) -> tuple[str | int, Shape]:
+def _route(name: str) -> list[tuple[str | int, Shape]]:
+    here: Shape = shape.root()
+    route: list[tuple[str | int, Shape]] = []
+    for part in name.removeprefix(PREFIX).lower().split(_DELIMITER):
+        key, here = _step(here, part, tuple(key for key, _ in route))
+        route.append((key, here))
+    return route
+
+
+def _step(here: Shape, part: str, path: SettingPath) -> tuple[str | int, Shape]:
     match here:
         case Named(item):
             return part.replace("_", "-"), item
@@ -86,8 +94,10 @@ def _step(here: Shape, part: str, path: Path) -> tuple[str | int, Shape]:
         case Table():
             known = (variable((*path, key)) for key in known_keys(here))
             raise _Refusal("is not a known variable", nearest(variable((*path, part)), known))
+        case Items():
+            raise _Refusal("is not a known variable", "a list's entries are numbered from 0 on")
         case _:
-            raise _Refusal("is not a known variable", "a list's entries are numbered from 0")
+            raise _Refusal("is not a known variable", f"{variable(path)} is a single value")
 
 
 def _enter(node: Any, key: str | int, empty: Any) -> Any:  # noqa: ANN401 - a raw tree
@@ -114,7 +124,7 @@ def _grow(items: list[object], index: str | int, value: object) -> None:
         items.append(value)
 
 
-def _drop_twin(draft: Draft, table: dict[str, object], path: Path, key: str) -> None:
+def _drop_twin(draft: Draft, table: dict[str, object], path: SettingPath, key: str) -> None:
     # A secret from the environment wins over the file, whichever of its two forms either uses.
     stem = key.removesuffix("_file")
     for twin in {stem, f"{stem}_file"} - {key}:

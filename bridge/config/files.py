@@ -11,7 +11,7 @@ import msgspec
 
 from bridge.config import shape
 from bridge.config.draft import Draft
-from bridge.config.problems import Path
+from bridge.config.problems import SettingPath
 from bridge.config.shape import Items, Named, Shape, Table, Value, is_secret
 from bridge.config.tenants import GoogleClientFile
 from bridge.secret import Secret
@@ -35,7 +35,7 @@ class _WebClient(msgspec.Struct, frozen=True, kw_only=True):
 
 class _ClientJson(msgspec.Struct, frozen=True, kw_only=True):
     web: _WebClient | None = None
-    installed: msgspec.Raw | None = None
+    installed: object = None
 
 
 def resolve_files(draft: Draft) -> None:
@@ -43,7 +43,7 @@ def resolve_files(draft: Draft) -> None:
     _walk(draft, shape.root(), draft.tree, ())
 
 
-def _walk(draft: Draft, here: Shape, node: object, path: Path) -> None:
+def _walk(draft: Draft, here: Shape, node: object, path: SettingPath) -> None:
     match here, node:
         case Table(fields=fields), dict():
             _resolve_table(draft, here, node, path)
@@ -59,7 +59,7 @@ def _walk(draft: Draft, here: Shape, node: object, path: Path) -> None:
             pass
 
 
-def _resolve_table(draft: Draft, table: Table, node: dict[str, Any], path: Path) -> None:
+def _resolve_table(draft: Draft, table: Table, node: dict[str, Any], path: SettingPath) -> None:
     for key, inner in table.fields.items():
         if is_secret(inner) and f"{key}_file" in node:
             _resolve_secret(draft, node, (*path, key), several=isinstance(inner, Items))
@@ -67,7 +67,9 @@ def _resolve_table(draft: Draft, table: Table, node: dict[str, Any], path: Path)
             _resolve_google_json(draft, node, (*path, key))
 
 
-def _resolve_secret(draft: Draft, node: dict[str, Any], path: Path, *, several: bool) -> None:
+def _resolve_secret(
+    draft: Draft, node: dict[str, Any], path: SettingPath, *, several: bool
+) -> None:
     key = str(path[-1])
     pointer = (*path[:-1], f"{key}_file")
     name = node.pop(f"{key}_file")
@@ -87,11 +89,12 @@ def _resolve_secret(draft: Draft, node: dict[str, Any], path: Path, *, several: 
     node[key] = text.split() if several else text
 
 
-def _resolve_google_json(draft: Draft, node: dict[str, Any], path: Path) -> None:
+def _resolve_google_json(draft: Draft, node: dict[str, Any], path: SettingPath) -> None:
     name = node.pop(str(path[-1]))
     owner = path[:-1]
-    # Popped, not only looked for: a twin that stays would be judged once more by the schema.
-    beside = [key for key in _GOOGLE_FIELDS if node.pop(key, None) is not None]
+    # Popped, not only looked for: one that stays would be judged once more by the schema. An empty
+    # one is a placeholder that nobody filled in.
+    beside = [key for key in _GOOGLE_FIELDS if node.pop(key, "") != ""]
     draft.explained.update((*owner, key) for key in _GOOGLE_FIELDS)
     if beside:
         draft.refuse(path, f"is given beside {beside[0]}", "keep the file or the pair, not both")

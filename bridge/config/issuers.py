@@ -31,8 +31,8 @@ class IssuerSettings(Section):
     tenants: tuple[str, ...] = Field(min_length=1)
     """The tenants that these callers may act in."""
 
-    scopes: tuple[Token, ...] = ()
-    """The Google scopes that their tokens may carry at most."""
+    scopes: tuple[Token, ...] = Field((), examples=[["https://www.googleapis.com/auth/calendar"]])
+    """The Google scopes that their tokens may carry at most; `*` stands for all of them."""
 
     permissions: tuple[Permission, ...] = Field(min_length=1)
     """What they may do: `token`, `grants:read`, `grants:forget`, `grants:revoke`, `preflight`,

@@ -19,13 +19,13 @@ class InternalSettings(Section):
     bind: BindAddress = Bind("127.0.0.1", 8601)
     """IP address and port. Beyond loopback the listener speaks TLS only."""
 
-    tls_certificate: ResolvedPath | None = None
+    tls_certificate: ResolvedPath | None = Field(None, examples=["tls.crt"])
     """PEM file with the certificate chain; needed unless `bind` is loopback."""
 
-    tls_key: ResolvedPath | None = None
+    tls_key: ResolvedPath | None = Field(None, examples=["tls.key"])
     """PEM file with the certificate's private key; needed unless `bind` is loopback."""
 
-    workers: int = Field(default_factory=lambda: os.cpu_count() or 1, ge=1, le=256)
+    workers: int = Field(default_factory=lambda: os.cpu_count() or 1, ge=1, le=256, examples=[4])
     """Processes. The default is the number of CPUs."""
 
     threads: int = Field(default=640, ge=1, le=4096)
@@ -50,6 +50,11 @@ class InternalSettings(Section):
         if (self.tls_certificate is None) != (self.tls_key is None):
             raise wrong("has one of tls_certificate and tls_key only", "give both or neither")
         return self
+
+    @property
+    def speaks_tls(self) -> bool:
+        """Whether the listener has a certificate."""
+        return self.tls_certificate is not None
 
 
 class PublicSettings(Section):

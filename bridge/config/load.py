@@ -14,8 +14,7 @@ from bridge.config.draft import Draft, nearest, read_toml
 from bridge.config.duplicates import refuse_duplicates
 from bridge.config.environment import overlay, variable
 from bridge.config.files import resolve_files
-from bridge.config.problems import ConfigError
-from bridge.config.problems import Path as SettingPath
+from bridge.config.problems import ConfigError, SettingPath, dotted
 from bridge.config.section import Context
 from bridge.config.settings import Mode, Settings
 from bridge.config.shape import Table, is_secret, known_keys
@@ -93,16 +92,18 @@ def _translate(draft: Draft, detail: ErrorDetails) -> None:
         case "extra_forbidden":
             draft.refuse(path, "is not a known setting", _suggestion(path))
         case "too_short":
-            draft.refuse(path, "needs at least one entry")
+            # pydantic counts the valid entries only; what is wrong with the others was said.
+            if not draft.written(path):
+                draft.refuse(path, "needs at least one entry")
         case "model_type" | "model_attributes_type":
             draft.refuse(path, "should be a table")
         case _:
-            draft.refuse(path, detail["msg"].replace("Input should", "should").lower())
+            draft.refuse(path, detail["msg"].replace("Input should", "should"))
 
 
 def _how_to_set(path: SettingPath) -> str:
-    if not isinstance(shape.at(path), shape.Value | shape.Items):
-        return ""
+    if isinstance(shape.at(path), shape.Named):
+        return f"add a [{dotted(path)}.<name>] table"
     name = variable(path)
     form = f"{name} or {name}_FILE" if is_secret(shape.at(path)) else name
     return f"set it in the file or as {form}"

@@ -8,13 +8,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, TypeAlias
 
 from pydantic_core import PydanticCustomError
 
-Path = tuple[str | int, ...]
+SettingPath: TypeAlias = tuple[str | int, ...]
 
-_PLAIN_NAME: Final = re.compile(r"[a-z0-9_-]{1,63}|[A-Za-z0-9_-]{1,24}")
+_PLAIN_NAME: Final = re.compile(r"[a-z0-9_-]{1,63}|[A-Za-z0-9_-]{1,11}")
 _SHOWN_OF_ODD_NAME: Final = 6
 
 
@@ -44,7 +44,7 @@ class ConfigError(Exception):
         super().__init__("\n".join(str(problem) for problem in self.problems))
 
 
-def dotted(path: Path) -> str:
+def dotted(path: SettingPath) -> str:
     """Return a path as it is shown: `issuers[0].audience`."""
     shown = ""
     for part in path:

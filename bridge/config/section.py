@@ -8,6 +8,8 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationInfo
 
+from bridge.config.problems import wrong
+
 
 @dataclass(frozen=True, slots=True)
 class Context:
@@ -33,6 +35,7 @@ class Section(BaseModel):
         # pydantic quotes the input in its errors by default, and the input may be a secret.
         hide_input_in_errors=True,
         validate_default=True,
+        allow_inf_nan=False,
         arbitrary_types_allowed=True,
         use_attribute_docstrings=True,
     )
@@ -44,6 +47,8 @@ def context_of(info: ValidationInfo) -> Context:
 
 
 def _beside_the_file(path: Path, info: ValidationInfo) -> Path:
+    if path == Path() or "\0" in str(path):
+        raise wrong("should be the path of a file")
     return context_of(info).folder / path
 
 

@@ -35,7 +35,7 @@ class StoreSettings(Section):
     url: str = "sqlite:///bridge.db"
     """`sqlite:///` and the path of a file; the folder must be on a local disk."""
 
-    witness_file: ResolvedPath | None = None
+    witness_file: ResolvedPath | None = Field(None, examples=["bridge.keys.json.witness"])
     """A small file outside the store that tells a store restored from a backup from one that was
     not. The default is the keys file's path with `.witness` added."""
 
@@ -45,7 +45,14 @@ class StoreSettings(Section):
         if url.startswith(("redis://", "rediss://", "unix://")):
             raise wrong("names a Redis server, which this version cannot use", "use sqlite:///")
         name = url.removeprefix(_SQLITE)
-        if name == url or not name or "?" in name or "#" in name or ":memory:" in name:
+        if (
+            name == url
+            or not name
+            or "?" in name
+            or "#" in name
+            or ":memory:" in name
+            or "\0" in name
+        ):
             raise wrong("should be sqlite:/// and the path of a file")
         return _SQLITE + str(context_of(info).folder / name)
 
@@ -66,7 +73,7 @@ class KeysSettings(Section):
 class GoogleSettings(Section):
     """How the bridge calls Google."""
 
-    base_url: StandInUrl | None = None
+    base_url: StandInUrl | None = Field(None, examples=["http://127.0.0.1:8602"])
     """A stand-in for Google on this machine, in development only. Unset is Google."""
 
     connect_timeout_s: float = Field(default=3.0, gt=0, le=60)

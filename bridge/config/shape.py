@@ -14,7 +14,7 @@ from typing import Annotated, Any, TypeAlias, Union, get_args, get_origin
 
 from pydantic.fields import FieldInfo
 
-from bridge.config.problems import Path
+from bridge.config.problems import SettingPath
 from bridge.config.section import Section
 from bridge.config.settings import Settings
 from bridge.secret import Secret
@@ -78,7 +78,7 @@ def is_secret(shape: Shape | None) -> bool:
             return False
 
 
-def at(path: Path) -> Shape | None:
+def at(path: SettingPath) -> Shape | None:
     """Return the shape of a place in the configuration, or None if nothing may stand there."""
     shape: Shape | None = root()
     for part in path:

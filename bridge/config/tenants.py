@@ -59,16 +59,17 @@ class ClientSettings(Section):
     client_secret: SecretText
     """The client's secret; `google_json` brings it too."""
 
-    google_json: GoogleClientFile | None = None
+    google_json: GoogleClientFile | None = Field(None, examples=["client_secret.json"])
     """The client's downloaded `client_secret.json`, instead of id and secret: a path."""
 
     purpose: Purpose = Purpose.SIGNIN
-    """`signin` for the client that the IdP signs users in with, `data` for one only the app uses."""
+    """`signin` for the client that the IdP signs users in with, `data` for one that only the app
+    uses."""
 
-    narrowing: bool | None = None
+    narrowing: bool | None = Field(None, examples=[False])
     """This client's own value of `google.narrowing`."""
 
-    refreshes_per_second: float | None = Field(default=None, gt=0, le=1000)
+    refreshes_per_second: float | None = Field(None, gt=0, le=1000, examples=[5.0])
     """This client's own value of `google.refreshes_per_second`."""
 
     @property

@@ -6,7 +6,6 @@ Each validator raises `wrong`, whose text never holds the value it refuses.
 from __future__ import annotations
 
 import base64
-import binascii
 import re
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address, ip_address
@@ -88,7 +87,7 @@ def hook_secret_bytes(secret: Secret) -> bytes:
         raise ValueError("should begin with whsec_")
     try:
         key = base64.b64decode(text.removeprefix(_HOOK_SECRET_PREFIX), validate=True)
-    except binascii.Error:
+    except ValueError:
         key = None
     if key is None:
         raise ValueError("should be whsec_ and base64")

@@ -9,6 +9,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 from typing import TypeVar
+from urllib.parse import urlencode
 
 from authlib.oauth2.rfc6749.parameters import (  # type: ignore[import-untyped] # ships no types
     prepare_token_request,
@@ -16,7 +17,6 @@ from authlib.oauth2.rfc6749.parameters import (  # type: ignore[import-untyped] 
 from authlib.oauth2.rfc7009 import (  # type: ignore[import-untyped] # ships no types
     prepare_revoke_token_request,
 )
-from authlib.common.urls import url_encode  # type: ignore[import-untyped] # ships no types
 
 from bridge.clock import Clock
 from bridge.google.answer import Answer
@@ -87,7 +87,13 @@ class GoogleClient:
             refresh_token: the RT.
             scopes: narrow the access token to these; None asks for all that is granted.
             budget: see the class.
+
+        Raises:
+            ValueError: `scopes` is empty. An empty `scope` would be left out of the request, which
+                asks for everything.
         """
+        if scopes is not None and not scopes:
+            raise ValueError("an empty scope set cannot be asked for")
         form = _token_form(
             credentials,
             "refresh_token",
@@ -130,7 +136,7 @@ class GoogleClient:
 
         Posted, though Google's examples put the token into the URL: URLs are logged on the way.
         """
-        form = Secret(url_encode([("access_token", access_token.reveal())]))
+        form = Secret(urlencode({"access_token": access_token.reveal()}))
         url = self._endpoints.tokeninfo
         return self._post(url, form, classify_tokeninfo, retryable, budget)
 

@@ -15,15 +15,17 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from http.client import HTTPResponse
-from typing import Any, Final, Self
+from typing import TYPE_CHECKING, Final, Self
 
 import urllib3
 from requests.adapters import HTTPAdapter
-from typing_extensions import Buffer
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
 from bridge.clock import Clock
+
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +71,7 @@ class _BoundedStream(io.RawIOBase):
     def readable(self) -> bool:
         return True
 
-    def readinto(self, buffer: Buffer) -> int | None:
+    def readinto(self, buffer: WriteableBuffer) -> int | None:
         left = self._deadline.left()
         if left <= 0:
             raise TimeoutError("the call's time is used up")
@@ -85,8 +87,14 @@ class _BoundedStream(io.RawIOBase):
 class _BoundedResponse(HTTPResponse):
     """http.client's answer, read through a bounded stream."""
 
-    def __init__(self, sock: socket.socket, *args: Any, **kwargs: Any) -> None:
-        super().__init__(sock, *args, **kwargs)
+    def __init__(
+        self,
+        sock: socket.socket,
+        debuglevel: int = 0,
+        method: str | None = None,
+        url: str | None = None,
+    ) -> None:
+        super().__init__(sock, debuglevel, method, url)
         deadline = _current.get()
         if deadline is not None:
             self.fp = io.BufferedReader(_BoundedStream(self.fp.detach(), sock, deadline))
@@ -117,14 +125,14 @@ class DeadlineAdapter(HTTPAdapter):
     A SOCKS proxy has connection classes of its own; through one, a socket's time-out alone holds.
     """
 
-    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
-        """Build the pools of direct connections."""
-        super().init_poolmanager(*args, **kwargs)
+    def __init__(self, pool_size: int) -> None:
+        """Build an adapter that keeps `pool_size` connections a host, and opens more if need be."""
+        super().__init__(pool_maxsize=pool_size, pool_block=False)
         self.poolmanager.pool_classes_by_scheme = _POOLS
 
-    def proxy_manager_for(self, *args: Any, **kwargs: Any) -> Any:
+    def proxy_manager_for(self, proxy: str, **proxy_kwargs: object) -> urllib3.PoolManager:
         """Return the pools of connections through one proxy."""
-        manager = super().proxy_manager_for(*args, **kwargs)
+        manager: urllib3.PoolManager = super().proxy_manager_for(proxy, **proxy_kwargs)
         if isinstance(manager, urllib3.ProxyManager):
             manager.pool_classes_by_scheme = _POOLS
         return manager

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, TypeVar
 
-from tenacity import RetryCallState, Retrying, retry_if_result, stop_after_attempt
+from tenacity import RetryCallState, Retrying, retry_if_result
 
 from bridge.clock import Clock
 from bridge.google.deadline import Deadline
@@ -57,12 +57,12 @@ class RetryPolicy:
     ) -> _T:
         """Call `attempt` until its outcome is not one to try `again`; returns the last outcome."""
 
-        def too_late(state: RetryCallState) -> bool:
-            return state.upcoming_sleep >= deadline.left()
+        def enough(state: RetryCallState) -> bool:
+            return state.attempt_number >= _TRIES or state.upcoming_sleep >= deadline.left()
 
         retrying = Retrying(
             sleep=self.clock.sleep,
-            stop=stop_after_attempt(_TRIES) | too_late,
+            stop=enough,
             wait=self._wait,
             retry=retry_if_result(again),
             retry_error_callback=_last_outcome,
@@ -70,7 +70,7 @@ class RetryPolicy:
         return retrying(attempt)
 
     def _wait(self, state: RetryCallState) -> float:
-        doubled = _FIRST_WAIT * 2 ** (state.attempt_number - 1)
+        doubled = _FIRST_WAIT * (1 << (state.attempt_number - 1))
         spread = 1 + _JITTER * (2 * self.jitter() - 1)
         outcome = _last_outcome(state)
         asked = outcome.retry_after if isinstance(outcome, Transient) else None

@@ -13,8 +13,13 @@ from typing import Final
 
 import requests
 from requests.auth import AuthBase
-from urllib3.exceptions import DecodeError, HTTPError, MaxRetryError, NewConnectionError
-from urllib3.exceptions import ReadTimeoutError as RawReadTimeoutError
+from urllib3.exceptions import (
+    DecodeError,
+    HTTPError,
+    MaxRetryError,
+    NewConnectionError,
+    ReadTimeoutError,
+)
 
 from bridge.clock import Clock
 from bridge.google.answer import Answer
@@ -23,6 +28,14 @@ from bridge.google.outcome import Transient, TransientReason
 from bridge.secret import Secret
 
 LARGEST_BODY: Final = 64 * 1024
+_REASONS: Final[tuple[tuple[type[Exception], TransientReason], ...]] = (
+    (requests.exceptions.SSLError, TransientReason.TLS),
+    (requests.exceptions.ProxyError, TransientReason.UNREACHABLE),
+    (requests.Timeout, TransientReason.TIMEOUT),
+    (ReadTimeoutError, TransientReason.TIMEOUT),
+    (TimeoutError, TransientReason.TIMEOUT),
+    (DecodeError, TransientReason.MALFORMED),
+)
 _FORM: Final = {"Content-Type": "application/x-www-form-urlencoded"}
 
 
@@ -156,24 +169,23 @@ def _session(user_agent: str, pool_size: int) -> requests.Session:
         }
     )
     for scheme in ("https://", "http://"):
-        session.mount(scheme, DeadlineAdapter(pool_maxsize=pool_size, pool_block=False))
+        session.mount(scheme, DeadlineAdapter(pool_size))
     return session
 
 
 def _lost(error: Exception) -> Transient:
     """Name what went wrong; nothing of `error` is kept."""
+    reason = next((reason for kind, reason in _REASONS if isinstance(error, kind)), None)
+    if _never_connected(error):
+        return Transient(reason=reason or TransientReason.UNREACHABLE, sent=False)
+    return Transient(reason=reason or TransientReason.CONNECTION_LOST)
+
+
+def _never_connected(error: Exception) -> bool:
     match error:
         case requests.ConnectTimeout():
-            return Transient(reason=TransientReason.TIMEOUT, sent=False)
-        case requests.exceptions.SSLError():
-            return Transient(reason=TransientReason.TLS)
+            return True
         case requests.ConnectionError(args=[MaxRetryError(reason=NewConnectionError())]):
-            return Transient(reason=TransientReason.UNREACHABLE, sent=False)
-        case requests.exceptions.ProxyError():
-            return Transient(reason=TransientReason.UNREACHABLE)
-        case requests.ReadTimeout() | RawReadTimeoutError() | TimeoutError():
-            return Transient(reason=TransientReason.TIMEOUT)
-        case DecodeError():
-            return Transient(reason=TransientReason.MALFORMED)
+            return True
         case _:
-            return Transient(reason=TransientReason.CONNECTION_LOST)
+            return False

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from bridge.sandbox import minting, scopes
 from bridge.sandbox.core import Core
 from bridge.sandbox.grants import GrantBook
-from bridge.sandbox.records import Account, AccountKind, ReauthSubtype
+from bridge.sandbox.records import Account, AccountKind, AccountStatus, ReauthSubtype
 
 
 class Accounts:
@@ -155,7 +155,7 @@ class Accounts:
             account.advanced_protection = on
         return account
 
-    def _set_status(self, who: str | Account, status: str) -> Account:
+    def _set_status(self, who: str | Account, status: AccountStatus) -> Account:
         account = self.get(who)
         with self._core.lock:
             if account.status == "deleted":

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Final
 
@@ -31,7 +31,7 @@ class CannedAnswer:
     status: int
     body: str = ""
     content_type: str = _JSON
-    headers: Mapping[str, str] = MappingProxyType({})
+    headers: Mapping[str, str] = field(default_factory=dict)
 
     def with_header(self, name: str, value: str) -> CannedAnswer:
         """Return the same with one header more."""

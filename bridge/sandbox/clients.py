@@ -132,15 +132,23 @@ class Clients:
             client.secrets = (new, *kept)
         return new
 
-    def document(self, which: str | Client) -> dict[str, dict[str, object]]:
-        """Return the client as the console's `client_secret_….json`, its URIs being Google's."""
+    def document(
+        self, which: str | Client, *, origin: str | None = None
+    ) -> dict[str, dict[str, object]]:
+        """Return the client as the console's `client_secret_….json`.
+
+        Args:
+            which: the client.
+            origin: whose endpoints the document names: a sandbox's, or None for Google's.
+        """
         client = self.get(which)
+        accounts = origin or "https://accounts.google.com"
         web: dict[str, object] = {
             "client_id": client.client_id,
             "project_id": f"sandbox-{client.project}",
-            "auth_uri": "https://accounts.google.com/o/oauth2/auth",
-            "token_uri": "https://oauth2.googleapis.com/token",
-            "auth_provider_x509_cert_url": "https://www.googleapis.com/oauth2/v1/certs",
+            "auth_uri": f"{accounts}/o/oauth2/auth",
+            "token_uri": f"{origin or 'https://oauth2.googleapis.com'}/token",
+            "auth_provider_x509_cert_url": f"{origin or 'https://www.googleapis.com'}/oauth2/v3/certs",
             "client_secret": client.secrets[0],
             "redirect_uris": list(client.redirect_uris),
         }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 
-from bridge.clock import Clock, SystemClock
+from bridge.clock import Clock
 from bridge.sandbox.options import SandboxOptions, changed
 
 
@@ -15,9 +15,9 @@ class Core:
     the clock's plus an offset, so that a test can make months pass.
     """
 
-    def __init__(self, clock: Clock | None = None, options: SandboxOptions | None = None) -> None:
+    def __init__(self, clock: Clock, options: SandboxOptions | None = None) -> None:
         self.lock = threading.RLock()
-        self.clock: Clock = clock or SystemClock()
+        self.clock = clock
         self.options = options or SandboxOptions()
         self._offset = 0.0
 

@@ -5,19 +5,16 @@ Google binds a refresh token to the key of its code exchange; access tokens stay
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
 from typing import Final
 
-from flask import Request, g
+from flask import Request
 from joserfc import jws
 from joserfc.errors import JoseError
 from joserfc.jwk import ECKey
 
-from bridge.sandbox import minting
 from bridge.sandbox.refusal import GoogleRefusal
 from bridge.sandbox.state import SandboxGoogle
-
-import json
 
 _FRESH: Final = 300
 
@@ -31,13 +28,30 @@ def proven_key(google: SandboxGoogle, request: Request) -> str | None:
     proof = request.headers.get("DPoP")
     if proof is None:
         return None
-    key, claims = _verified(proof)
-    if claims.get("htm") != request.method or claims.get("htu") != request.base_url:
-        raise GoogleRefusal("invalid_dpop_proof", "The proof is for another request.")
+    try:
+        key, claims = _verified(proof)
+    except (JoseError, ValueError, KeyError, TypeError):
+        raise _invalid("The proof is not an ES256 DPoP proof.") from None
     issued = claims.get("iat")
+    if (claims.get("htm"), claims.get("htu")) != (request.method, request.base_url):
+        raise _invalid("The proof is for another request.")
     if not isinstance(issued, int | float) or abs(google.now() - issued) > _FRESH:
-        raise GoogleRefusal("invalid_dpop_proof", "The proof is too old.")
+        raise _invalid("The proof is too old.")
     if claims.get("nonce") != google.dpop_nonce:
-        g.dpop_nonce = google.dpop_nonce
         raise GoogleRefusal("use_dpop_nonce", "Use the nonce of the DPoP-Nonce header.")
     return key.thumbprint()
+
+
+def _verified(proof: str) -> tuple[ECKey, dict[str, object]]:
+    header = jws.extract_compact(proof.encode()).headers()
+    if header["typ"] != "dpop+jwt":
+        raise ValueError("not a DPoP proof")
+    key = ECKey.import_key(header["jwk"])
+    claims = json.loads(jws.deserialize_compact(proof, key, algorithms=["ES256"]).payload)
+    if not isinstance(claims, dict):
+        raise TypeError("claims are an object")
+    return key, claims
+
+
+def _invalid(why: str) -> GoogleRefusal:
+    return GoogleRefusal("invalid_dpop_proof", why)

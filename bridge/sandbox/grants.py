@@ -136,6 +136,10 @@ class GrantBook:
             return None
         return token
 
+    def known(self, text: str) -> RefreshToken | AccessToken | None:
+        """Return a token of either kind, whatever has become of it."""
+        return self._refresh_tokens.get(text) or self._access_tokens.get(text)
+
     def live(self, *, sub: str, client_id: str | None = None) -> list[RefreshToken]:
         """Return an account's live refresh tokens, oldest first."""
         self.settle()

@@ -5,9 +5,7 @@ Owns the rules of the token and revocation endpoints. Knows nothing of HTTP or o
 
 from __future__ import annotations
 
-from collections import deque
 from dataclasses import dataclass
-from http import HTTPStatus
 
 from bridge.sandbox import scopes as scope_names
 from bridge.sandbox.accounts import Accounts
@@ -15,6 +13,7 @@ from bridge.sandbox.clients import Clients
 from bridge.sandbox.core import Core
 from bridge.sandbox.grants import GrantBook
 from bridge.sandbox.identity import IdentityTokens
+from bridge.sandbox.rates import RefreshRates
 from bridge.sandbox.records import (
     AccessToken,
     Account,
@@ -23,7 +22,8 @@ from bridge.sandbox.records import (
     RefreshToken,
     TokenAnswer,
 )
-from bridge.sandbox.refusal import GoogleRefusal, dead_grant, invalid_scopes, reauth_needed
+from bridge.sandbox.refusal import GoogleRefusal, dead_grant, invalid_scopes
+from bridge.sandbox.usable import check_usable, dies_in_testing
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,7 +53,7 @@ class TokenDesk:
         self._clients = clients
         self._book = book
         self._identity = identity
-        self._calls: dict[str, deque[float]] = {}
+        self._rates = RefreshRates(core)
 
     def redeem(
         self,
@@ -117,9 +117,9 @@ class TokenDesk:
             token = self._book.refresh_token(refresh_token)
             if token is None:
                 raise dead_grant("Bad Request")
-            self._check_rates(client, token.sub)
+            self._rates.check(client.client_id, token.sub)
             account = self._accounts.get(token.sub)
-            _check_usable(token, client, account, dpop_thumbprint)
+            check_usable(token, client, account, dpop_thumbprint)
             granted = self._narrowed(token, scope)
             token.last_used_at = self._core.now()
             renewed = self._rotated(token, account, client)
@@ -141,7 +141,7 @@ class TokenDesk:
         with self._core.lock:
             until = None if lifetime is None else self._core.now() + lifetime
             self._book.record_consent(account.sub, client.project, scopes, until)
-            if lifetime is None and _dies_in_testing(client, scopes):
+            if lifetime is None and dies_in_testing(client, scopes):
                 lifetime = self._core.options.testing_lifetime
             return self._book.mint_refresh_token(account, client, scopes, lifetime=lifetime)
 
@@ -175,31 +175,9 @@ class TokenDesk:
     def _lifetime(self, code: AuthorizationCode, client: Client) -> int | None:
         if code.lifetime is not None:
             return code.lifetime
-        if _dies_in_testing(client, code.scopes):
+        if dies_in_testing(client, code.scopes):
             return self._core.options.testing_lifetime
         return None
-
-    def _check_rates(self, client: Client, sub: str) -> None:
-        options = self._core.options
-        if self._exceeds(f"user {sub}", options.user_refreshes_per_second):
-            raise GoogleRefusal("user_rate_limit", status=HTTPStatus.FORBIDDEN)
-        if self._exceeds(client.client_id, options.client_refreshes_per_second):
-            raise GoogleRefusal(
-                "rate_limit_exceeded", "Rate Limit Exceeded", status=HTTPStatus.TOO_MANY_REQUESTS
-            )
-
-    def _exceeds(self, whose: str, limit: int | None) -> bool:
-        if limit is None:
-            return False
-        # Load is real time: it does not pass faster because the calendar was advanced.
-        now = self._core.clock.monotonic()
-        calls = self._calls.setdefault(whose, deque())
-        while calls and calls[0] <= now - 1.0:
-            calls.popleft()
-        if len(calls) >= limit:
-            return True
-        calls.append(now)
-        return False
 
     def _narrowed(self, token: RefreshToken, scope: str | None) -> frozenset[str]:
         if not scope:
@@ -242,31 +220,3 @@ class TokenDesk:
             refresh_token_expires_in=left,
             id_token=id_token,
         )
-
-
-def _dies_in_testing(client: Client, scopes: frozenset[str]) -> bool:
-    external = client.internal_domain is None
-    return client.publishing == "testing" and external and not scopes <= scope_names.SIGN_IN
-
-
-def _check_usable(
-    token: RefreshToken, client: Client, account: Account, dpop_thumbprint: str | None
-) -> None:
-    if token.client_id != client.client_id:
-        raise GoogleRefusal("unauthorized_client", "Unauthorized", status=HTTPStatus.UNAUTHORIZED)
-    if account.status == "deleted":
-        raise dead_grant("The account has been deleted")
-    if token.death is not None:
-        raise dead_grant()
-    if account.status == "suspended":
-        raise dead_grant("Bad Request")
-    if account.status == "restricted":
-        raise GoogleRefusal("access_denied", "Account restricted")
-    if client.internal_domain is not None and client.internal_domain != account.hd:
-        raise GoogleRefusal("org_internal", "This client is restricted to its organization.")
-    if account.blocks(token.scopes):
-        raise GoogleRefusal("admin_policy_enforced", "Not allowed by the Workspace admin.")
-    if account.reauth_since is not None and token.issued_at <= account.reauth_since:
-        raise reauth_needed(account.reauth_subtype)
-    if token.dpop_thumbprint is not None and token.dpop_thumbprint != dpop_thumbprint:
-        raise GoogleRefusal("invalid_dpop_proof", "The token is bound to another key.")

@@ -32,11 +32,11 @@ class SigningKeys:
             self._keys = [key, *self._keys[:1]]
         return str(key.kid)
 
-    def jwks(self) -> dict[str, object]:
+    def jwks(self) -> dict[str, list[dict[str, object]]]:
         """Return the public keys."""
         self._current()
         with self._lock:
-            return {"keys": [key.as_dict(private=False) for key in self._keys]}
+            return {"keys": [dict(key.as_dict(private=False)) for key in self._keys]}
 
     def sign(self, claims: Mapping[str, object], *, typ: str = "JWT") -> str:
         """Return `claims` as a compact RS256 JWT."""

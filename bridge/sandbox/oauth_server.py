@@ -29,7 +29,6 @@ from authlib.oauth2.rfc7636 import CodeChallenge  # type: ignore[import-untyped]
 from flask import Flask, Request, g
 from flask import request as current
 
-from bridge.sandbox.dpop import proven_key
 from bridge.sandbox.records import AuthorizationCode, Client
 from bridge.sandbox.refusal import GoogleRefusal, dead_grant
 from bridge.sandbox.state import SandboxGoogle
@@ -67,11 +66,12 @@ class GoogleServer(AuthorizationServer):  # type: ignore[misc]  # Authlib ships 
         return _LoopbackRequest(current)
 
     def authenticate_client(
-        self, request: _LoopbackRequest, methods: list[str], endpoint: str = "token"
+        self, request: _LoopbackRequest, methods: list[str], _endpoint: str = "token"
     ) -> Client:
         """Authenticate by `client_secret_basic` or `client_secret_post`, with Google's errors."""
         client_id, secret = extract_basic_authorization(request.headers)
-        request.auth_method = "client_secret_basic" if client_id else "client_secret_post"
+        # The grants allow both methods; which of them it was, PKCE's check wants to know.
+        request.auth_method = methods[0] if client_id else methods[1]
         return self.google.clients.authenticate(
             client_id or request.form.get("client_id"), secret or request.form.get("client_secret")
         )
@@ -102,8 +102,7 @@ class _CodeGrant(AuthorizationCodeGrant):  # type: ignore[misc]  # Authlib ships
         google: SandboxGoogle = self.server.google
         code: AuthorizationCode = self.request.authorization_code
         g.sub = code.sub
-        key = proven_key(google, current)
-        answer = google.tokens.redeem(code, dpop_thumbprint=key)
+        answer = google.tokens.redeem(code, dpop_thumbprint=g.get("dpop_key"))
         return 200, answer.as_json(), self.TOKEN_RESPONSE_HEADER
 
 
@@ -122,7 +121,7 @@ class _RefreshGrant(RefreshTokenGrant):  # type: ignore[misc]  # Authlib ships n
             self.request.client,
             form["refresh_token"],
             form.get("scope"),
-            dpop_thumbprint=proven_key(google, current),
+            dpop_thumbprint=g.get("dpop_key"),
         )
         return 200, answer.as_json(), self.TOKEN_RESPONSE_HEADER
 

@@ -55,7 +55,7 @@ class SandboxOptions:
     delete_idle_clients: bool = False
     code_lifetime: int = 600
     revoke_delay: float = 0.0
-    id_token_issuer: Issuer = "https://accounts.google.com"
+    id_token_issuer: Issuer = "https://accounts.google.com"  # noqa: S105 - a URL
     certs_max_age: int = 20_000
     time_based_access: bool = False
     user_refreshes_per_second: int | None = None

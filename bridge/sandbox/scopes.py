@@ -38,9 +38,7 @@ def written(scopes: Iterable[str]) -> str:
 def unknown(scopes: Iterable[str]) -> frozenset[str]:
     """Return those that Google would call invalid: no sign-in scope, nor of Google's URLs."""
     return frozenset(
-        name
-        for name in scopes
-        if name not in SIGN_IN and name != MAIL and not _names_an_api(name)
+        name for name in scopes if name not in SIGN_IN and name != MAIL and not _names_an_api(name)
     )
 
 

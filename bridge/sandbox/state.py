@@ -8,15 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from bridge.clock import Clock
+from bridge.clock import Clock, SystemClock
+from bridge.sandbox import minting
 from bridge.sandbox.accounts import Accounts
-from bridge.sandbox.canned import CannedAnswer, canned
+from bridge.sandbox.call_control import CallControl
 from bridge.sandbox.clients import Clients
 from bridge.sandbox.consent import ConsentDesk
 from bridge.sandbox.core import Core
 from bridge.sandbox.grants import GrantBook
 from bridge.sandbox.identity import IdentityTokens
-from bridge.sandbox.interference import Down, Fault, Hold, Interference, Match
+from bridge.sandbox.interference import Interference
 from bridge.sandbox.issuing import TokenDesk
 from bridge.sandbox.keys import SigningKeys
 from bridge.sandbox.options import SandboxOptions
@@ -32,23 +33,8 @@ from bridge.sandbox.scopes import normalised
 from bridge.sandbox.stats import Snapshot, Stats
 from bridge.sandbox.workspace import WorkspaceData
 
-ENDPOINTS = (
-    "authorization",
-    "consent",
-    "token",
-    "revocation",
-    "tokeninfo",
-    "certs",
-    "userinfo",
-    "discovery",
-    "risc_configuration",
-    "calendar",
-    "drive",
-    "gmail",
-)
 
-
-class SandboxGoogle:
+class SandboxGoogle(CallControl):
     """A stand-in for Google's accounts, OAuth 2.0, security events and three APIs.
 
     Safe to use from many threads. An account is named by its `sub` or email, a client by its id;
@@ -63,13 +49,14 @@ class SandboxGoogle:
         keys: signs.
         workspace: the calendars, files and mail.
         interference: the faults and holds in force.
+        dpop_nonce: what a DPoP proof must carry now (RFC 9449 section 8).
     """
 
     def __init__(self, clock: Clock | None = None, options: SandboxOptions | None = None) -> None:
-        self._clock = clock
+        self._clock: Clock = clock or SystemClock()
         self._options = options
         self.keys = SigningKeys()
-        self.stats_book = Stats()
+        self.stats_book = Stats(self._clock)
         self.interference = Interference()
         self._start()
 
@@ -82,11 +69,10 @@ class SandboxGoogle:
         self.consents = ConsentDesk(
             self.core, self.accounts, self.clients, self.book, self.stats_book
         )
-        self.tokens = TokenDesk(
-            self.core, self.accounts, self.clients, self.book, self.identity
-        )
+        self.tokens = TokenDesk(self.core, self.accounts, self.clients, self.book, self.identity)
         self.risc = RiscTransmitter(self.core, self.keys)
         self.workspace = WorkspaceData(self.core)
+        self.dpop_nonce = minting.opaque_id()
 
     def reset(self) -> None:
         """Forget everything but the signing keys; what is held is released."""
@@ -199,8 +185,9 @@ class SandboxGoogle:
             return self.book.kill_where(
                 self.accounts.get(account).sub,
                 "killed",
-                lambda token: client_id in {None, token.client_id}
-                and refresh_token in {None, token.token},
+                lambda token: (
+                    client_id in {None, token.client_id} and refresh_token in {None, token.token}
+                ),
             )
 
     def lose_refresh_token(self, refresh_token: str) -> bool:
@@ -211,62 +198,11 @@ class SandboxGoogle:
                 self.book.forget(token)
             return token is not None
 
-    def inject(  # noqa: PLR0913 - the filters of a fault
-        self,
-        endpoint: str | None,
-        answer: str | CannedAnswer,
-        *,
-        times: int | None = 1,
-        account: str | Account | None = None,
-        client: str | Client | None = None,
-        refresh_token: str | None = None,
-        grant_type: str | None = None,
-        retry_after: str | int | None = None,
-    ) -> Fault:
-        """Give an answer instead of the true one.
-
-        Args:
-            endpoint: one of `ENDPOINTS`, None for all.
-            answer: a name of `canned.ANSWERS`, or an answer of your own.
-            times: how often; None until `clear_faults`.
-            account: only calls for this account.
-            client: only calls of this client.
-            refresh_token: only calls with this refresh token.
-            grant_type: only calls of this grant type.
-            retry_after: a `Retry-After` header.
-
-        Raises:
-            ValueError: the endpoint or the answer's name is unknown.
-        """
-        match = self._match(endpoint, account, client, refresh_token, grant_type)
-        return self.interference.inject(match, canned(answer, retry_after=retry_after), times)
-
-    def hold(  # noqa: PLR0913 - the filters of a hold
-        self,
-        endpoint: str | None,
-        *,
-        seconds: float | None = None,
-        times: int | None = None,
-        account: str | Account | None = None,
-        client: str | Client | None = None,
-        refresh_token: str | None = None,
-        grant_type: str | None = None,
-    ) -> Hold:
-        """Hold answers back for `seconds` each, or until released; filters as in `inject`."""
-        match = self._match(endpoint, account, client, refresh_token, grant_type)
-        return self.interference.hold(match, seconds=seconds, times=times)
-
-    def clear_faults(self) -> int:
-        """Inject nothing more; return how many faults were in force."""
-        return self.interference.clear_faults()
-
-    def release_holds(self) -> int:
-        """Send what is held and hold nothing more; return how many holds were in force."""
-        return self.interference.release()
-
-    def set_down(self, how: Down | None) -> None:
-        """Go down (`close` drops connections, `503` answers), or come back with None."""
-        self.interference.set_down(how)
+    def owner(self, token: str) -> tuple[str, str]:
+        """Return the `sub` and client id of a token, dead or alive; empty if it is unknown."""
+        with self.core.lock:
+            found = self.book.known(token)
+        return (found.sub, found.client_id) if found else ("", "")
 
     def rotate_keys(self) -> str:
         """Sign with a new key from now on, and return its `kid`."""
@@ -279,21 +215,3 @@ class SandboxGoogle:
     def reset_stats(self) -> None:
         """Set all counters to nought."""
         self.stats_book.reset()
-
-    def _match(
-        self,
-        endpoint: str | None,
-        account: str | Account | None,
-        client: str | Client | None,
-        refresh_token: str | None,
-        grant_type: str | None,
-    ) -> Match:
-        if endpoint is not None and endpoint not in ENDPOINTS:
-            raise ValueError(f"no endpoint {endpoint!r}; there are {', '.join(ENDPOINTS)}")
-        return Match(
-            endpoint=endpoint,
-            sub=None if account is None else self.accounts.get(account).sub,
-            client_id=None if client is None else self.clients.get(client).client_id,
-            refresh_token=refresh_token,
-            grant_type=grant_type,
-        )

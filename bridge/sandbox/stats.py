@@ -6,11 +6,12 @@ Times of windows are monotonic seconds: they measure load, not the sandbox's cal
 from __future__ import annotations
 
 import threading
-import time
 from collections import Counter, deque
 from collections.abc import Hashable
 from dataclasses import dataclass, field
 from typing import Final, TypeVar
+
+from bridge.clock import Clock
 
 _WINDOW: Final = 1.0
 _Key = TypeVar("_Key", bound=Hashable)
@@ -97,7 +98,8 @@ class _Window:
 class Stats:
     """Counters with a lock of their own, so that counting never waits for a change of state."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
         self._lock = threading.Lock()
         self._in_flight = 0
         self.reset()
@@ -114,7 +116,7 @@ class Stats:
 
     def arrived(self, endpoint: str, client_id: str = "") -> None:
         """Count a call as it arrives."""
-        now = time.monotonic()
+        now = self._clock.monotonic()
         with self._lock:
             self._in_flight += 1
             self._endpoints[endpoint] += 1

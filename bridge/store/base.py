@@ -186,19 +186,24 @@ class Store(Protocol):
 
         Raises:
             StoreConflictError: a row was not as expected; nothing was done.
-            GuardConflictError: the guard exists with another body; nothing was done.
+            GuardConflictError: the guard exists with another body, whatever else is wrong; nothing
+                was done.
         """
         ...
 
     def lease(self, name: str, owner: str, ttl: float) -> Lease | None:
         """Take the lease for `ttl` seconds; None while somebody else's term runs.
 
-        The term is measured by a clock that does not follow steps of the wall clock.
+        An owner that takes its own lease again gets a new fence, and its former Lease is void. The
+        term is measured by a clock that does not follow steps of the wall clock.
         """
         ...
 
     def renew(self, lease: Lease, ttl: float) -> bool:
-        """Begin a new term of `ttl` seconds; False if the lease is no longer its owner's."""
+        """Begin a new term of `ttl` seconds; False if the lease is no longer its owner's.
+
+        It is not from the moment its term is over, whether or not somebody has taken it since.
+        """
         ...
 
     def release(self, lease: Lease) -> bool:
@@ -209,14 +214,16 @@ class Store(Protocol):
         """Add `member` at the present time and count distinct members of the last `window` seconds.
 
         With a `limit`, a member that would be beyond it is not added. A member counted again keeps
-        one place and its newest time. An empty `member` adds nothing and only counts.
+        one place and its newest time. An empty `member` adds nothing and only counts; `admitted`
+        then tells whether one more would be let in. Times are the wall clock's; a member from the
+        future, after that clock was set back, counts as present.
         """
         ...
 
     def sweep(self, kind: str, before: int, limit: int) -> int:
         """Delete up to `limit` rows of a kind with `expires_at` < `before`; returns how many.
 
-        Takes windows' forgotten members along.
+        Takes windows' forgotten members and the leases whose terms are over along.
         """
         ...
 
@@ -225,5 +232,8 @@ class Store(Protocol):
         ...
 
     def close(self) -> None:
-        """Free what this process holds; the store can be opened again."""
+        """Free what this process holds; the store can be opened again, by a new object.
+
+        Calls to this one raise StoreUnavailableError from then on.
+        """
         ...

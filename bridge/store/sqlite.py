@@ -5,8 +5,10 @@ Composes the parts into the contract of `base`; owns no statement but those of `
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Final
 
 from bridge.clock import Clock
 from bridge.store.base import (
@@ -25,6 +27,8 @@ from bridge.store.sqlite_connections import LOCK_BUDGET, Connections
 from bridge.store.sqlite_counters import Counters
 from bridge.store.sqlite_leases import Leases, boot_id
 from bridge.store.sqlite_records import Records
+
+_CHECKED: Final = "SELECT value FROM numbers WHERE name = 'checked'"
 
 
 class SqliteStore:
@@ -103,15 +107,16 @@ class SqliteStore:
 
     def check(self) -> None:
         """Prove that the file answers reads and takes durable writes."""
-        with self._connections.writing() as connection:
-            connection.execute("UPDATE numbers SET value = value + 1 WHERE name = 'checked'")
-            (written,) = connection.execute(
-                "SELECT value FROM numbers WHERE name = 'checked'"
-            ).fetchone()
-        ((read,),) = self._connections.fetch("SELECT value FROM numbers WHERE name = 'checked'", ())
+        written = self._connections.write(_checked)
+        ((read,),) = self._connections.fetch(_CHECKED, ())
         if read < written:
             raise StoreUnavailableError("a committed write cannot be read")
 
     def close(self) -> None:
         """Close this process's connections; later calls raise StoreUnavailableError."""
         self._connections.close()
+
+
+def _checked(connection: sqlite3.Connection) -> int:
+    connection.execute("UPDATE numbers SET value = value + 1 WHERE name = 'checked'")
+    return int(connection.execute(_CHECKED).fetchone()[0])

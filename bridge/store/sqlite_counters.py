@@ -40,13 +40,15 @@ class Counters:
             parameters = ("", key, self._clock.now() - window)
             ((total, _, _),) = self._connections.fetch(_COUNT, parameters)
             return Counted(total, limit is None or total < limit)
-        with self._connections.writing() as connection:
-            return self._add(connection, key, member, window, limit)
+        return self._connections.write(
+            lambda connection: self._add(connection, key, member, window, limit)
+        )
 
     def sweep(self, limit: int) -> None:
         """Forget up to `limit` members whose windows have passed."""
-        with self._connections.writing() as connection:
-            connection.execute(_SWEEP, (self._clock.now(), limit))
+        self._connections.write(
+            lambda connection: connection.execute(_SWEEP, (self._clock.now(), limit))
+        )
 
     def _add(
         self,

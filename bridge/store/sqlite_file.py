@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 
 from bridge.errors import BridgeError, Code
 from bridge.store.base import StoreUnavailableError
-from bridge.store.sqlite_schema import PAGE_SIZE
+from bridge.store.sqlite_schema import PAGE_SIZE, migrate
 
 _MMAP_BYTES: Final = 2**31 - 2**16  # the most that SQLite is compiled for
 _WAL_KEPT_BYTES: Final = 32 * 2**20
@@ -70,10 +70,11 @@ def identity(path: Path) -> Identity:
 
 
 def connect(path: Path) -> sqlite3.Connection:
-    """Return a new connection to an existing file, in autocommit mode.
+    """Return a new connection to an existing file, migrated as needed, in autocommit mode.
 
     Raises:
-        BridgeError: the file system cannot share memory between processes.
+        BridgeError: the file is no store or a newer one, or its file system cannot share memory
+            between processes.
         sqlite3.Error: the file cannot be opened, is busy, or is no database.
     """
     connection = sqlite3.connect(
@@ -87,15 +88,20 @@ def connect(path: Path) -> sqlite3.Connection:
     try:
         for option in _OPTIONS:
             connection.execute(option)
-        mode = connection.execute("PRAGMA journal_mode = WAL").fetchone()[0]
-    except sqlite3.Error:
+        migrate(connection)
+        # Last, since it is written into the file, which must be known to be ours.
+        _write_ahead(connection)
+    except BaseException:
         connection.close()
         raise
+    return connection
+
+
+def _write_ahead(connection: sqlite3.Connection) -> None:
+    (mode,) = connection.execute("PRAGMA journal_mode = WAL").fetchone()
     if mode != "wal":
-        connection.close()
         raise BridgeError(
             Code.STORE_UNAVAILABLE,
             "The file system of the store's file does not support SQLite's WAL mode.",
             context={"journal_mode": str(mode)},
         )
-    return connection

@@ -24,6 +24,10 @@ class Pausable(Protocol):
         """Let threads open their connections again."""
         ...
 
+    def resume_in_child(self) -> None:
+        """The same where only the thread that forked exists."""
+        ...
+
 
 _pausables: Final[weakref.WeakSet[Pausable]] = weakref.WeakSet()
 _paused: Final[list[Pausable]] = []
@@ -42,11 +46,20 @@ def _before() -> None:
         pausable.pause()
 
 
-def _after() -> None:
+def _after_in_parent() -> None:
     for pausable in _paused:
         pausable.resume()
     _paused.clear()
     _forking.release()
 
 
-os.register_at_fork(before=_before, after_in_parent=_after, after_in_child=_after)
+def _after_in_child() -> None:
+    for pausable in _paused:
+        pausable.resume_in_child()
+    _paused.clear()
+    _forking.release()
+
+
+os.register_at_fork(
+    before=_before, after_in_parent=_after_in_parent, after_in_child=_after_in_child
+)

@@ -8,6 +8,7 @@ every earlier one without any memory of it.
 from __future__ import annotations
 
 import secrets
+import sqlite3
 import subprocess
 import sys
 from pathlib import Path
@@ -52,7 +53,8 @@ class Leases:
         # Those who come in vain are many, and must not queue for the write lock.
         if self._connections.fetch(_TAKEN, self._taken(name, owner)):
             return None
-        with self._connections.writing() as connection:
+
+        def take(connection: sqlite3.Connection) -> Lease | None:
             if connection.execute(_TAKEN, self._taken(name, owner)).fetchone():
                 return None
             connection.execute("UPDATE numbers SET value = value + 1 WHERE name = 'fence'")
@@ -60,31 +62,41 @@ class Leases:
             lease = Lease(name, owner, count << _RANDOM_BITS | secrets.randbits(_RANDOM_BITS))
             until = self._clock.monotonic() + ttl
             connection.execute(_TAKE, (*_mine(lease), self._boot, ttl, until))
-        return lease
+            return lease
+
+        return self._connections.write(take)
 
     def renew(self, lease: Lease, ttl: float) -> bool:
         """Begin a new term of `ttl` seconds; False if the lease's term is over."""
-        with self._connections.writing() as connection:
-            now = self._clock.monotonic()
-            running = (*_mine(lease), self._boot, now, now)
-            return connection.execute(_RENEW, (ttl, now + ttl, *running)).rowcount == 1
+
+        def prolong(connection: sqlite3.Connection) -> bool:
+            until = self._clock.monotonic() + ttl
+            values = (ttl, until, *_mine(lease), *self._present())
+            return connection.execute(_RENEW, values).rowcount == 1
+
+        return self._connections.write(prolong)
 
     def release(self, lease: Lease) -> bool:
         """Give the lease back; False, and no effect, if its term is over."""
-        with self._connections.writing() as connection:
-            now = self._clock.monotonic()
-            running = (*_mine(lease), self._boot, now, now)
-            return connection.execute(_RELEASE, running).rowcount == 1
+
+        def give_back(connection: sqlite3.Connection) -> bool:
+            values = (*_mine(lease), *self._present())
+            return connection.execute(_RELEASE, values).rowcount == 1
+
+        return self._connections.write(give_back)
 
     def sweep(self, limit: int) -> None:
         """Forget up to `limit` leases whose holders never gave them back."""
-        with self._connections.writing() as connection:
-            now = self._clock.monotonic()
-            connection.execute(_SWEEP, (self._boot, now, now, limit))
+        self._connections.write(
+            lambda connection: connection.execute(_SWEEP, (*self._present(), limit))
+        )
 
     def _taken(self, name: str, owner: str) -> tuple[str, str, str, float, float]:
+        return name, owner, *self._present()
+
+    def _present(self) -> tuple[str, float, float]:
         now = self._clock.monotonic()
-        return name, owner, self._boot, now, now
+        return self._boot, now, now
 
 
 def boot_id() -> str:

@@ -95,33 +95,37 @@ class Records:
     def claim_once(self, row: Row) -> Row | None:
         """Insert a row if there is none. Returns None to the one winner, else the row there is."""
         kind = self._kind(row.ref.kind)
-        with self._connections.writing() as connection:
-            if _insert(connection, kind, row):
-                return None
-            found = connection.execute(_GET, (kind, *row.ref[1:])).fetchone()
-        return _row(row.ref.kind, found)
+
+        def claim(connection: sqlite3.Connection) -> Row | None:
+            return None if _insert(connection, kind, row) else _there(connection, kind, row.ref)
+
+        return self._connections.write(claim)
 
     def commit(self, ops: Sequence[Op], guard: Row | None = None) -> None:
         """Do all of `ops`, or none."""
         refs = [op.ref if isinstance(op, Delete) else op.row.ref for op in ops]
         if len({ref.partition for ref in refs}) > 1:
             raise ValueError("a commit writes to one partition")
-        kinds = [self._kind(ref.kind) for ref in refs]
-        guard_kind = None if guard is None else self._kind(guard.ref.kind)
-        with self._connections.writing() as connection:
-            if guard is not None and guard_kind is not None:
-                _guard(connection, guard_kind, guard)
-            for kind, ref, op in zip(kinds, refs, ops, strict=True):
+        steps = [(self._kind(ref.kind), ref, op) for ref, op in zip(refs, ops, strict=True)]
+        guarded = None if guard is None else (self._kind(guard.ref.kind), guard)
+
+        def do(connection: sqlite3.Connection) -> None:
+            if guarded is not None:
+                _guard(connection, *guarded)
+            for kind, ref, op in steps:
                 if not _apply(connection, kind, op):
                     raise StoreConflictError(ref)
+
+        self._connections.write(do)
 
     def sweep(self, kind_name: str, before: int, limit: int) -> int:
         """Delete up to `limit` rows of a kind with `expires_at` < `before`."""
         kind = self._known_kind(kind_name)
         if kind is None:
             return 0
-        with self._connections.writing() as connection:
-            return connection.execute(_SWEEP, (kind, before, limit)).rowcount
+        return self._connections.write(
+            lambda connection: connection.execute(_SWEEP, (kind, before, limit)).rowcount
+        )
 
     def _known_kind(self, name: str) -> int | None:
         kind = self._kinds.get(name)
@@ -136,9 +140,8 @@ class Records:
         if kind is not None:
             return kind
         # A transaction of its own: a number that is rolled back could become another kind's.
-        with self._connections.writing() as connection:
-            connection.execute(_NEW_KIND, (name,))
-            (kind,) = connection.execute(_KIND, (name,)).fetchone()
+        self._connections.write(lambda connection: connection.execute(_NEW_KIND, (name,)))
+        ((kind,),) = self._connections.fetch(_KIND, (name,))
         return self._kinds.setdefault(name, kind)
 
 
@@ -150,9 +153,12 @@ def _row(kind: str, columns: tuple[Any, ...]) -> Row:
 def _guard(connection: sqlite3.Connection, kind: int, guard: Row) -> None:
     if _insert(connection, kind, guard):
         return
-    found = connection.execute(_GET, (kind, *guard.ref[1:])).fetchone()
-    if _row(guard.ref.kind, found).body != guard.body:
+    if _there(connection, kind, guard.ref).body != guard.body:
         raise GuardConflictError
+
+
+def _there(connection: sqlite3.Connection, kind: int, ref: Ref) -> Row:
+    return _row(ref.kind, connection.execute(_GET, (kind, ref.partition, ref.id)).fetchone())
 
 
 def _apply(connection: sqlite3.Connection, kind: int, op: Op) -> bool:

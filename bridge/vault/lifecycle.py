@@ -122,12 +122,12 @@ def rotate(grant: Grant, token: RefreshToken, now: int) -> Grant:
     return settle(replace(grant, seen=seen), now, live=token, spare=grant.live)
 
 
-def keep_access(grant: Grant, fresh: AccessToken, fence: int, now: int) -> Grant:
+def keep_access(grant: Grant, fresh: AccessToken, now: int) -> Grant:
     """Cache an access token in place of the one for the same scopes."""
     others = [a for a in grant.access if a.scopes != fresh.scopes and a.expires_at > now]
     others.sort(key=lambda a: a.expires_at, reverse=True)
     access = (fresh, *others[: ACCESS_KEPT - 1])
-    return replace(grant, access=access, fence=fence, refreshed_at=now, failure=None)
+    return replace(grant, access=access, refreshed_at=now, failure=None)
 
 
 def drop_access(grant: Grant, stale: AccessToken) -> Grant:

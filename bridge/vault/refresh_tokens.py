@@ -17,6 +17,7 @@ from bridge.model import RefreshToken, Source
 from bridge.secret import Secret
 from bridge.vault.keys import Keys
 
+NO_MARK: Final = b""
 _ID_LENGTH_BYTES: Final = 1
 
 
@@ -73,6 +74,10 @@ class RefreshTokens:
             return token
         plain = self.reveal(owner, token)
         return replace(token, sealed=self.seal_text(owner, token.mark, plain))
+
+    def resealed_text(self, owner: Owner, sealed: bytes) -> bytes:
+        """Return a text sealed without a mark under the sealing key."""
+        return self.seal_text(owner, NO_MARK, self.open_text(owner, NO_MARK, sealed))
 
     def seal_text(self, owner: Owner, mark: bytes, text: Secret) -> bytes:
         """Seal any token of an owner under a mark that names it."""

@@ -141,7 +141,7 @@ def test_every_narrowing_scope_exists() -> None:
 def test_what_is_asked_for_is_enough_and_nothing_in_it_is_idle(
     actions: list[str], granted: set[str]
 ) -> None:
-    """With what was asked for every action is open, and each scope asked for opens a missing one."""
+    """What is asked for opens every action, and each scope of it opens a missing one."""
     coverage = covering(actions, granted)
     assert covering(actions, granted | coverage.ask).satisfied
     assert coverage.refused == ()

@@ -1,0 +1,1 @@
+"""Looking after grants and keys: what admins ask for, and what the bridge does by itself."""

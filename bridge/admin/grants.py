@@ -1,0 +1,160 @@
+"""Listing, showing, forgetting and revoking grants.
+
+Owns the order of a revocation: first the record says so, then Google is asked, then what died with
+it is marked. A revocation that was cut off is carried on from the record.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import structlog
+
+from bridge.admin.views import GrantPage, RevokeAnswer, view
+from bridge.clock import Clock
+from bridge.errors import BridgeError, Code
+from bridge.google.client import GoogleClient
+from bridge.google.outcome import Transient
+from bridge.model import Caller, Grant, State
+from bridge.tokens.clients import Clients
+from bridge.vault import endings
+from bridge.vault.grants import Grants
+from bridge.vault.records import Held
+from bridge.vault.refresh_tokens import RefreshTokens
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GrantAdmin:
+    """Acts on grants for callers."""
+
+    grants: Grants
+    tokens: RefreshTokens
+    clients: Clients
+    google: GoogleClient
+    clock: Clock
+
+    def page(
+        self, caller: Caller, tenant: str, state: State | None, after: str | None, limit: int
+    ) -> GrantPage:
+        """Return a page of a tenant's grants in the order of their ids."""
+        _permit(caller, "grants:read")
+        if not caller.sees(tenant):
+            return GrantPage(grants=(), next=None)
+        held = self.grants.page(tenant, state=state, after=after, limit=limit)
+        last = held[-1].record.id if len(held) == limit else None
+        return GrantPage(grants=tuple(view(h.record) for h in held), next=last)
+
+    def show(self, caller: Caller, grant_id: str) -> Held[Grant]:
+        """Return one grant. Raises BridgeError `grant_missing`."""
+        _permit(caller, "grants:read")
+        return self._visible(caller, grant_id)
+
+    def forget(self, caller: Caller, grant_id: str) -> None:
+        """Drop a grant without telling Google; late messages will not bring it back."""
+        _permit(caller, "grants:forget")
+        held = self._visible(caller, grant_id)
+        now = int(self.clock.now())
+        self.grants.update(held.ref, lambda g: endings.forget(g, now, now))
+        log.info("forgotten", tenant=held.record.tenant, grant=grant_id, caller=caller.name)
+
+    def revoke(self, caller: Caller, grant_id: str, *, dry_run: bool) -> RevokeAnswer:
+        """Have Google revoke a grant, and mark what dies with it.
+
+        Raises:
+            BridgeError: `forbidden`, also if grants of a tenant where the caller may not revoke
+                would die with it; `upstream_unavailable`, the revocation goes on by itself.
+        """
+        _permit(caller, "grants:revoke")
+        held = self._visible(caller, grant_id)
+        siblings = self._siblings(held.record)
+        _permit_siblings(caller, siblings)
+        if not dry_run:
+            log.info("revoking", tenant=held.record.tenant, grant=grant_id, caller=caller.name)
+            now = int(self.clock.now())
+            self.grants.update(held.ref, lambda g: endings.begin_revoking(g, now))
+            self.carry_on(held)
+        return RevokeAnswer(
+            grant=grant_id,
+            state=self._state_of(held),
+            also=tuple(sibling.record.id for sibling in siblings),
+        )
+
+    def carry_on(self, held: Held[Grant]) -> None:
+        """Finish a revocation that the record says has begun; safe to repeat.
+
+        Raises:
+            BridgeError: `upstream_unavailable`.
+        """
+        present = self.grants.at(held.ref)
+        if present is None or present.record.state is not State.REVOKING:
+            return
+        revoked_at = self._revoke_upstream(present.record)
+        now = int(self.clock.now())
+        for sibling in self._siblings(present.record):
+            self.grants.update(
+                sibling.ref, lambda g: endings.revoke_with_project(g, revoked_at, now)
+            )
+        self.grants.update(held.ref, lambda g: endings.revoke(g, revoked_at, now))
+        log.info("revoked", tenant=present.record.tenant, grant=present.record.id)
+
+    def _revoke_upstream(self, grant: Grant) -> int:
+        """Ask Google; return its time. A grant without any token has nothing to revoke."""
+        token = grant.live or grant.spare or next(iter(grant.candidates), None)
+        now = int(self.clock.now())
+        if token is None:
+            return now
+        outcome = self.google.revoke(self.tokens.reveal(self.grants.owner(grant), token))
+        if isinstance(outcome, Transient):
+            raise BridgeError(
+                Code.UPSTREAM_UNAVAILABLE,
+                "Google has not taken the revocation yet. The grant no longer serves, and the "
+                "bridge goes on trying.",
+                reason=outcome.reason.value,
+                retry_after=outcome.retry_after or 5,
+            )
+        return outcome.date if outcome.date is not None else now
+
+    def _siblings(self, grant: Grant) -> Sequence[Held[Grant]]:
+        """Return the other grants that a revocation ends: same account, same Google project."""
+        project = self._project(grant)
+        return [
+            held
+            for held in self.grants.of_account(grant.account.sub)
+            if held.record.id != grant.id
+            and held.record.tokens
+            and self._project(held.record) == project
+        ]
+
+    def _project(self, grant: Grant) -> str:
+        client = self.clients.find(grant.tenant, grant.client_id)
+        return client.project if client else grant.client_id.split("-", 1)[0]
+
+    def _visible(self, caller: Caller, grant_id: str) -> Held[Grant]:
+        held = self.grants.get(grant_id)
+        if held is None or not caller.sees(held.record.tenant):
+            raise BridgeError(Code.GRANT_MISSING, "There is no grant with this id.")
+        return held
+
+    def _state_of(self, held: Held[Grant]) -> str:
+        present = self.grants.at(held.ref)
+        return (present or held).record.state.value
+
+
+def _permit(caller: Caller, permission: str) -> None:
+    if permission not in caller.permissions:
+        raise BridgeError(Code.FORBIDDEN, f"This caller lacks the permission `{permission}`.")
+
+
+def _permit_siblings(caller: Caller, siblings: Sequence[Held[Grant]]) -> None:
+    hidden = [held for held in siblings if not caller.sees(held.record.tenant)]
+    if hidden:
+        # The number alone: which tenants share a user is theirs to know.
+        raise BridgeError(
+            Code.FORBIDDEN,
+            f"Google would end {len(hidden)} more grants of this account in tenants where this "
+            "caller may not revoke.",
+            reason="other_tenants",
+        )

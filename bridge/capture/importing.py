@@ -1,0 +1,154 @@
+"""Bringing tokens that somebody already has: one JSON object a line.
+
+Owns the form of a line and what becomes of it. A line that is known changes nothing, so a cut-off
+import is simply run again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+import msgspec
+
+from bridge.capture.admission import Admission
+from bridge.capture.evidence import secret_hook
+from bridge.capture.wire import AccountHint, Name, Scope, Time, Wire
+from bridge.config.tenants import TenantSettings
+from bridge.errors import BridgeError
+from bridge.model import UNKNOWN_TIME, Account, Source
+from bridge.parsing import from_validation
+from bridge.secret import Secret
+from bridge.store.base import StoreConflictError
+from bridge.vault.grants import Grants, Identity
+from bridge.vault.records import Records
+from bridge.vault.refresh_tokens import Owner, RefreshTokens
+
+_LONGEST: Final = 512
+_TRIES: Final = 20
+
+
+class ImportLine(Wire, frozen=True):
+    """A refresh token with whose it is.
+
+    Attributes:
+        obtained_at: Unix seconds; without it the token counts as older than any captured one.
+    """
+
+    tenant: Name
+    subject: Name
+    account: AccountHint
+    client: Scope
+    refresh_token: Secret
+    obtained_at: Time | None = None
+
+
+class Fate(StrEnum):
+    """What became of a line."""
+
+    IMPORTED = "imported"
+    KNOWN = "known"
+    SHUT_OUT = "shut_out"
+    WRONG = "wrong"
+
+
+@dataclass(frozen=True, slots=True)
+class Imported:
+    """A line's result.
+
+    Attributes:
+        number: of the line, from 1.
+        fate: what became of it.
+        problem: what is wrong with it, and in which field.
+    """
+
+    number: int
+    fate: Fate
+    problem: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Importer:
+    """Imports lines."""
+
+    tenants: Mapping[str, TenantSettings]
+    records: Records
+    grants: Grants
+    tokens: RefreshTokens
+    admission: Admission
+
+    def run(self, lines: Iterable[bytes], *, dry_run: bool) -> Iterator[Imported]:
+        """Yield what becomes of each line that is not blank; nothing is written on a dry run.
+
+        Raises:
+            BridgeError: `store_unavailable`, `key_unavailable`; what was yielded is on disk.
+        """
+        decoder = msgspec.json.Decoder(ImportLine, dec_hook=secret_hook)
+        for number, raw in enumerate(lines, start=1):
+            if not raw.strip():
+                continue
+            try:
+                fate = self._take(self._checked(decoder, raw), dry_run=dry_run)
+                yield Imported(number, fate)
+            except LineError as error:
+                yield Imported(number, Fate.WRONG, error.problem)
+
+    def _checked(self, decoder: msgspec.json.Decoder[ImportLine], raw: bytes) -> ImportLine:
+        try:
+            line = decoder.decode(raw)
+        except msgspec.ValidationError as error:
+            raise LineError(from_validation(error)) from None
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            raise LineError("is not JSON in UTF-8") from None
+        tenant = self.tenants.get(line.tenant)
+        if tenant is None:
+            raise LineError("tenant: is not in the configuration")
+        if tenant.client(line.client) is None:
+            raise LineError("client: the tenant has no Google client of this id")
+        if not 0 < len(line.refresh_token.reveal()) <= _LONGEST:
+            raise LineError("refresh_token: has between 1 and 512 characters")
+        return line
+
+    def _take(self, line: ImportLine, *, dry_run: bool) -> Fate:
+        identity = Identity(line.tenant, line.subject, line.account.sub, line.client)
+        account = Account(
+            sub=line.account.sub, email=line.account.email, hosted_domain=line.account.hd
+        )
+        owner = Owner(line.tenant, self.grants.partition(line.tenant, line.account.sub))
+        token = self.tokens.seal(
+            owner,
+            line.refresh_token,
+            time=line.obtained_at or UNKNOWN_TIME,
+            source=Source.IMPORT,
+        )
+        for _ in range(_TRIES):
+            held = self.grants.at(self.grants.ref(identity))
+            if held is not None and token.mark in held.record.seen:
+                return Fate.KNOWN
+            entry = self.admission.enter(identity, account, token)
+            fate = Fate.IMPORTED if entry.is_new else Fate.SHUT_OUT
+            if dry_run or entry.op is None:
+                return fate
+            try:
+                self.records.store.commit([entry.op])
+            except StoreConflictError:
+                continue
+            self.admission.recheck_farewell(identity)
+            return fate
+        raise LineError("the grant keeps changing; run the import again")
+
+
+class LineError(Exception):
+    """A line that cannot be imported; the others can.
+
+    Attributes:
+        problem: the field and what is wrong with it; never a value.
+    """
+
+    def __init__(self, problem: BridgeError | str) -> None:
+        if isinstance(problem, BridgeError):
+            problem = f"{problem.field}: {problem.public}" if problem.field else problem.public
+        super().__init__(problem)
+        self.problem = problem

@@ -1,0 +1,285 @@
+"""The composition root: builds every part from settings and keys, and nothing else does.
+
+Owns who is given what. A process builds its services once, after any fork, and closes them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import structlog
+
+from bridge import __version__
+from bridge.admin.gate import Gate
+from bridge.admin.grants import GrantAdmin
+from bridge.admin.keys import KeyAdmin
+from bridge.admin.preflight import Preflight
+from bridge.admin.upkeep import Upkeep
+from bridge.capture.admission import Admission
+from bridge.capture.evidence import Examiner
+from bridge.capture.hook import Hook
+from bridge.capture.importing import Importer
+from bridge.clock import Clock, SystemClock
+from bridge.config import ConfigError, Settings
+from bridge.config.keys import KeyFile, read_keys
+from bridge.crypto.envelope import Envelope
+from bridge.crypto.hashes import KeyedHasher
+from bridge.crypto.keyring import Keyring
+from bridge.google.client import GoogleClient
+from bridge.google.endpoints import GOOGLE, Endpoints
+from bridge.google.id_token import IdTokenVerifier
+from bridge.google.transport import Timeouts, Transport
+from bridge.store.base import Store
+from bridge.store.sqlite import SqliteStore
+from bridge.tokens.circuit import Circuits
+from bridge.tokens.clients import Clients
+from bridge.tokens.flights import Flights
+from bridge.tokens.leases import LeaseKeeper
+from bridge.tokens.limits import Mortality, Pace
+from bridge.tokens.proof import Proofs
+from bridge.tokens.refresher import Refresher
+from bridge.tokens.refreshing import Refreshing
+from bridge.tokens.service import TokenService
+from bridge.vault.callers import Callers
+from bridge.vault.grants import Grants
+from bridge.vault.inbox import Inbox
+from bridge.vault.keys import KeyMaterial, Keys
+from bridge.vault.needs import Needs
+from bridge.vault.opening import Opening
+from bridge.vault.records import Records
+from bridge.vault.refresh_tokens import RefreshTokens
+from bridge.vault.rotation import Rotation
+
+log = structlog.get_logger(__name__)
+
+_MORE_PATIENCE_S: Final = 5.0
+_RESERVED_PART: Final = 8
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Services:
+    """Everything a process works with."""
+
+    settings: Settings
+    clock: Clock
+    store: Store
+    keys: Keys
+    grants: Grants
+    callers: Callers
+    needs: Needs
+    tokens: TokenService
+    hook: Hook
+    importer: Importer
+    admin: GrantAdmin
+    key_admin: KeyAdmin
+    gate: Gate
+    preflight: Preflight
+    google: GoogleClient
+    opening: Opening
+    upkeep: Upkeep
+    leases: LeaseKeeper
+    transport: Transport
+
+    def start(self) -> None:
+        """Prove the store against keys and witness, and begin the upkeep.
+
+        Raises:
+            StoreMismatchError: this is not the store, or not the keys, that belong together.
+        """
+        self.prove()
+        self.upkeep.start()
+
+    def prove(self) -> None:
+        """Prove the store without beginning anything; raises as `start`."""
+        self.opening.prove_keys()
+        self.opening.advance(witness_of(self.settings))
+
+    def close(self) -> None:
+        """Stop the threads and free what is held."""
+        self.upkeep.stop()
+        self.leases.close()
+        self.transport.close()
+        self.store.close()
+
+
+class KeyReloader:
+    """Notices that the key file changed, and refills the keys from it."""
+
+    def __init__(self, path: Path, keys: Keys) -> None:
+        self._path = path
+        self._keys = keys
+        self._seen = _stamp(path)
+
+    def __call__(self) -> bool:
+        """Reload the keys if the file is another than before; tell whether it was.
+
+        A file that cannot be read for the moment leaves the present keys in use.
+        """
+        stamp = _stamp(self._path)
+        if stamp is None or stamp == self._seen:
+            return False
+        try:
+            self._keys.refill(material(read_keys(self._path)))
+        except (ConfigError, ValueError):
+            log.error("key_file_unreadable", path=str(self._path))
+            return False
+        self._seen = stamp
+        return True
+
+
+def build(settings: Settings, clock: Clock | None = None) -> Services:
+    """Build a process's services.
+
+    Raises:
+        ConfigError: the key file is missing or malformed.
+        BridgeError: the store cannot be opened.
+    """
+    clock = clock or SystemClock()
+    path = settings.keys.file
+    keys = Keys(material(read_keys(path)))
+    store = SqliteStore(settings.store.path, clock)
+    records = Records(store, keys)
+    sealed = RefreshTokens(keys)
+    grants = Grants(records, sealed, clock)
+    inbox = Inbox(records, clock)
+    needs = Needs(records, clock)
+    clients = Clients(settings.tenants, settings.google)
+    transport = _transport(settings, clock)
+    endpoints = _endpoints(settings)
+    google = GoogleClient(endpoints, clock, transport)
+    verifier = IdTokenVerifier(endpoints, clock, transport)
+    examiner = Examiner(keys, verifier)
+    admission = Admission(
+        records=records,
+        grants=grants,
+        tokens=sealed,
+        inbox=inbox,
+        clients=clients,
+        examiner=examiner,
+        clock=clock,
+    )
+    admin = GrantAdmin(grants=grants, tokens=sealed, clients=clients, google=google, clock=clock)
+    leases = LeaseKeeper(store)
+    refresher = Refresher(
+        google=google,
+        grants=grants,
+        tokens=sealed,
+        proofs=Proofs(verifier=verifier, grants=grants, tokens=sealed, needs=needs, clock=clock),
+        circuits=Circuits(records, clock),
+        pace=Pace(store, clock),
+        mortality=Mortality(store, settings.google.freeze_share),
+        clock=clock,
+    )
+    tokens = TokenService(
+        grants=grants,
+        needs=needs,
+        clients=clients,
+        refreshing=Refreshing(
+            grants=grants,
+            refresher=refresher,
+            flights=Flights(_most_waiting(settings)),
+            leases=leases,
+            clock=clock,
+            patience=settings.google.total_timeout_s + _MORE_PATIENCE_S,
+        ),
+        clock=clock,
+        safety_window=settings.google.safety_window_s,
+    )
+    opening = Opening(records)
+    callers = Callers(records, clock)
+    reload_keys = KeyReloader(path, keys)
+    return Services(
+        settings=settings,
+        clock=clock,
+        store=store,
+        keys=keys,
+        grants=grants,
+        callers=callers,
+        needs=needs,
+        tokens=tokens,
+        hook=Hook(
+            tenants=settings.tenants,
+            records=records,
+            grants=grants,
+            tokens=sealed,
+            inbox=inbox,
+            needs=needs,
+            examiner=examiner,
+            admission=admission,
+            clock=clock,
+        ),
+        importer=Importer(
+            tenants=settings.tenants,
+            records=records,
+            grants=grants,
+            tokens=sealed,
+            admission=admission,
+        ),
+        admin=admin,
+        key_admin=KeyAdmin(
+            path=path,
+            opening=opening,
+            rotation=Rotation(records, grants, sealed),
+            reload=reload_keys,
+            clock=clock,
+        ),
+        gate=Gate(callers, settings.issuers, transport, clock),
+        preflight=Preflight(tokens=tokens, store=store, google=google, opening=opening),
+        google=google,
+        opening=opening,
+        upkeep=Upkeep(
+            store=store,
+            opening=opening,
+            grants=grants,
+            inbox=inbox,
+            admission=admission,
+            admin=admin,
+            clock=clock,
+            witness=witness_of(settings),
+            reload_keys=reload_keys,
+        ),
+        leases=leases,
+        transport=transport,
+    )
+
+
+def material(keys: KeyFile) -> KeyMaterial:
+    """Return a key file's keys as objects ready for use."""
+    return KeyMaterial(
+        records=Keyring({key.id: key.key_bytes() for key in keys.record_keys}),
+        hasher=KeyedHasher(keys.hash_keys[0].key_bytes()),
+        envelope=Envelope([key.jwk for key in keys.hook_keys]),
+    )
+
+
+def witness_of(settings: Settings) -> Path:
+    """Return where the witness of the store is kept: not with the store."""
+    file = settings.keys.file
+    return settings.store.witness_file or file.with_name(f"{file.name}.witness")
+
+
+def _most_waiting(settings: Settings) -> int:
+    """Return how many threads may wait for Google: a part is kept for readers of other grants."""
+    threads = settings.internal.threads
+    return max(1, threads - max(1, threads // _RESERVED_PART))
+
+
+def _transport(settings: Settings, clock: Clock) -> Transport:
+    google = settings.google
+    timeouts = Timeouts(google.connect_timeout_s, google.read_timeout_s, google.total_timeout_s)
+    return Transport(clock, timeouts, user_agent=f"grantbridge/{__version__}")
+
+
+def _endpoints(settings: Settings) -> Endpoints:
+    base_url = settings.google.base_url
+    return GOOGLE if base_url is None else Endpoints.at(str(base_url))
+
+
+def _stamp(path: Path) -> tuple[int, int, int] | None:
+    try:
+        stat = path.stat()
+    except OSError:
+        return None
+    return stat.st_mtime_ns, stat.st_size, stat.st_ino

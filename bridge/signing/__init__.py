@@ -1,0 +1,1 @@
+"""Signatures of messages, apart from what the messages say."""

@@ -1,0 +1,1 @@
+"""Serving access tokens: one refresh however many ask, whatever Google answers."""

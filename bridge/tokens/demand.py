@@ -1,0 +1,102 @@
+"""What a request comes down to: whose grant, which scopes, how long it must last.
+
+Owns the checks that need no store: exactly one way to name the grant, scopes that exist and that
+the caller may have.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from bridge.errors import Action, BridgeError, Code, invalid
+from bridge.google.scopes import SIGN_IN, covering, normalise, scopes_for
+from bridge.model import Caller, Grant
+from bridge.tokens.wire import TokenRequest
+
+
+@dataclass(frozen=True, slots=True)
+class Demand:
+    """A request that is in order.
+
+    Attributes:
+        caller: who asks.
+        request: as it came.
+        scopes: all of these are needed; normalised.
+    """
+
+    caller: Caller
+    request: TokenRequest
+    scopes: frozenset[str]
+
+    def lacking(self, reach: frozenset[str]) -> frozenset[str]:
+        """Return the scopes to ask the user for, given what a token may carry; empty is enough.
+
+        Raises:
+            BridgeError: `forbidden`; no scope that opens an action is in the caller's allowance.
+        """
+        if not self.request.actions:
+            return self.scopes - reach
+        covered = covering(self.request.actions, reach, allowed=self.caller.scopes)
+        if covered.refused:
+            raise _beyond(f"the action {covered.refused[0]}", "actions")
+        return covered.ask
+
+    def reach(self, grant: Grant) -> frozenset[str]:
+        """Return what a token of this grant may carry for this caller: granted ∩ its allowance.
+
+        The sign-in scopes never count as wider: Google puts them into every token that has them.
+        """
+        granted = frozenset(grant.granted)
+        if self.caller.scopes is None:
+            return granted
+        return granted & (self.caller.scopes | SIGN_IN)
+
+
+def demand_of(caller: Caller, request: TokenRequest) -> Demand:
+    """Check a request on its own.
+
+    Raises:
+        BridgeError: `invalid_request` with the field; `forbidden` for a scope that the caller may
+            not have; `grant_missing` for a tenant it may not see.
+    """
+    if "token" not in caller.permissions:
+        raise BridgeError(Code.FORBIDDEN, "This caller may not ask for tokens.")
+    _check_names(request)
+    if request.tenant is not None and not caller.sees(request.tenant):
+        # The same answer as for a subject that does not exist: tenants are not to be guessed.
+        raise no_grant()
+    scopes = normalise(request.scopes)
+    for position, action in enumerate(request.actions):
+        scopes_for(action, field=f"actions[{position}]")
+    if caller.scopes is not None:
+        for position, scope in enumerate(request.scopes):
+            if not normalise([scope]) <= caller.scopes | SIGN_IN:
+                raise _beyond("a scope", f"scopes[{position}]")
+    return Demand(caller, request, scopes)
+
+
+def no_grant() -> BridgeError:
+    """Return the error for a grant that is not there, or not for this caller."""
+    return BridgeError(
+        Code.GRANT_MISSING,
+        "There is no grant for this subject. It appears when the user signs in with Google, "
+        "or connects an account.",
+        action=Action("connect"),
+    )
+
+
+def _check_names(request: TokenRequest) -> None:
+    if (request.subject is None) == (request.grant is None):
+        raise invalid("Give `subject` or `grant`, one of them.", field="subject")
+    if request.subject is not None and request.tenant is None:
+        raise invalid("A `subject` needs its `tenant`.", field="tenant")
+    if bool(request.scopes) == bool(request.actions):
+        raise invalid("Give `scopes` or `actions`, one of them and not empty.", field="scopes")
+
+
+def _beyond(what: str, field: str) -> BridgeError:
+    return BridgeError(
+        Code.FORBIDDEN,
+        f"This caller may not have {what}; an admin widens its allowance.",
+        field=field,
+    )

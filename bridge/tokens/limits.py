@@ -1,0 +1,81 @@
+"""What all processes together may do to Google, and when so much dies that something is wrong.
+
+Owns the pace of refreshes and the freeze on mass death, both per client and both counted in the
+store.
+"""
+
+from __future__ import annotations
+
+import math
+import secrets
+from typing import Final
+
+from bridge.clock import Clock
+from bridge.errors import BridgeError, Code
+from bridge.store.base import Store
+from bridge.tokens.clients import Client
+
+_WINDOW_S: Final = 300
+_FEWEST_DEATHS: Final = 20
+_SLICES: Final = 10
+_MARGIN: Final = 1.05
+_PAUSE_S: Final = 0.02
+
+
+class Pace:
+    """Lets refreshes of a client through at its rate."""
+
+    def __init__(self, store: Store, clock: Clock) -> None:
+        self._store = store
+        self._clock = clock
+
+    def take(self, client: Client, patience: float) -> None:
+        """Take a place among the client's refreshes.
+
+        A rate is kept in slices of about a tenth of a second, and a little below it: whatever
+        second Google counts, the calls that fall into it stay within the rate.
+
+        Args:
+            client: whose rate.
+            patience: seconds to wait for a place; 0 takes one now or gives up.
+
+        Raises:
+            BridgeError: `upstream_unavailable`; there was no place in time.
+        """
+        rate = client.refreshes_per_second
+        limit = max(1, math.floor(rate / _SLICES))
+        window = limit / rate * _MARGIN
+        member = secrets.token_hex(8)
+        until = self._clock.monotonic() + patience
+        while not self._store.count(
+            f"pace:{client.tenant}:{client.id}", member, window, limit
+        ).admitted:
+            if self._clock.monotonic() >= until:
+                raise BridgeError(
+                    Code.UPSTREAM_UNAVAILABLE,
+                    "More tokens need a refresh than the client's rate allows; try again shortly.",
+                    reason="rate_limited_here",
+                    retry_after=1,
+                )
+            self._clock.sleep(_PAUSE_S)
+
+
+class Mortality:
+    """Counts refreshes and deaths of a client's grants over five minutes."""
+
+    def __init__(self, store: Store, share: float) -> None:
+        self._store = store
+        self._share = share
+
+    def attempted(self, client: Client, grant_id: str) -> None:
+        """Count a grant whose refresh Google judged."""
+        self._store.count(f"refreshes:{client.tenant}:{client.id}", grant_id, _WINDOW_S)
+
+    def is_frozen(self, client: Client, grant_id: str) -> bool:
+        """Count a grant that Google calls dead; tell whether so many do that none is believed."""
+        name = f"{client.tenant}:{client.id}"
+        deaths = self._store.count(f"deaths:{name}", grant_id, _WINDOW_S).total
+        if deaths < _FEWEST_DEATHS:
+            return False
+        refreshes = self._store.count(f"refreshes:{name}", "", _WINDOW_S).total
+        return deaths > self._share * refreshes

@@ -1,0 +1,241 @@
+"""Reading a token: answer from the cache, or see to one refresh and look again.
+
+Owns the order of a read. The warm path is one query, one seal and no write; everything slow is
+behind `Refreshing`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from bridge.clock import Clock
+from bridge.errors import Action, BridgeError, Code
+from bridge.model import AccessToken, Account, Caller, Failure, Grant, State
+from bridge.tokens.choice import choose
+from bridge.tokens.clients import Clients
+from bridge.tokens.demand import Demand, demand_of, no_grant
+from bridge.tokens.freshness import Freshness, judge, window_of
+from bridge.tokens.refreshing import Refreshing, Want
+from bridge.tokens.wire import AccountLabel, TokenAnswer, TokenRequest
+from bridge.vault.grants import Grants
+from bridge.vault.needs import Needs
+from bridge.vault.records import Held
+
+_MOST_ROUNDS: Final = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What a grant has for a demand right now.
+
+    Attributes:
+        freshness: of `access`.
+        access: the cached token, if any.
+        scopes: the scope set to refresh; None is all that is granted.
+        failure: a failed refresh that is not to be repeated yet.
+    """
+
+    freshness: Freshness
+    access: AccessToken | None
+    scopes: tuple[str, ...] | None
+    failure: Failure | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TokenService:
+    """Serves access tokens to callers."""
+
+    grants: Grants
+    needs: Needs
+    clients: Clients
+    refreshing: Refreshing
+    clock: Clock
+    safety_window: float
+
+    def read(self, caller: Caller, request: TokenRequest) -> TokenAnswer:
+        """Return a token that carries what was asked for, refreshing it once if need be.
+
+        Raises:
+            BridgeError: as the table of the token endpoint says.
+        """
+        demand = demand_of(caller, request)
+        for _ in range(_MOST_ROUNDS):
+            held = self.find(demand)
+            look = self._look_or_note(held.record, demand)
+            if look.freshness is Freshness.FRESH and look.access is not None:
+                return self._answer(held.record, look.access)
+            if (answer := self._refresh(held, look, demand)) is not None:
+                return answer
+        raise BridgeError(
+            Code.UPSTREAM_UNAVAILABLE, "The grant keeps changing; try again.", retry_after=1
+        )
+
+    def find(self, demand: Demand) -> Held[Grant]:
+        """Return the grant that a demand means."""
+        request = demand.request
+        if request.grant is not None:
+            held = self.grants.get(request.grant)
+            if held is None or not demand.caller.sees(held.record.tenant):
+                raise no_grant()
+            if request.tenant not in (None, held.record.tenant):
+                raise no_grant()
+            return held
+        found = self.grants.find(request.tenant or "", request.subject or "")
+        try:
+            return choose(found, demand)
+        except BridgeError as error:
+            if error.code is Code.GRANT_MISSING:
+                self._note_for_subject(demand)
+            raise
+
+    def look(self, grant: Grant, demand: Demand) -> Look:
+        """Tell what a grant has for a demand.
+
+        Raises:
+            BridgeError: it will not serve this demand, and no refresh would change that.
+        """
+        now = self.clock.now()
+        if grant.state is State.UNVERIFIED:
+            return Look(Freshness.INVALID, None, None, _shared(grant, None, now))
+        if grant.state is not State.ACTIVE:
+            raise state_error(grant)
+        reach = demand.reach(grant)
+        if lacking := demand.lacking(reach):
+            raise _insufficient(lacking)
+        scopes = None if len(reach) == len(grant.granted) else tuple(sorted(reach))
+        access = next((held for held in grant.access if held.scopes == scopes), None)
+        if access is not None and access.fingerprint_is(demand.request.rejected):
+            access = None
+        window = window_of(grant.id, self.safety_window)
+        freshness = judge(access, now, demand.request.min_ttl, window)
+        return Look(freshness, access, scopes, _shared(grant, scopes, now))
+
+    def _look_or_note(self, grant: Grant, demand: Demand) -> Look:
+        try:
+            return self.look(grant, demand)
+        except BridgeError as error:
+            if error.action is not None:
+                wanted = error.action.scopes or tuple(demand.scopes)
+                self.needs.note(grant.tenant, grant.subject, grant.client_id, wanted)
+            raise
+
+    def _refresh(self, held: Held[Grant], look: Look, demand: Demand) -> TokenAnswer | None:
+        """See to a refresh; return the valid old token where nobody need wait for a new one."""
+        grant = held.record
+        if look.freshness is Freshness.STALE and look.access is not None:
+            if look.failure is None:
+                self._refresh_early(held, look, demand)
+                return self._after_early(held, look.access, demand)
+            return self._answer(grant, look.access)
+        if look.failure is not None:
+            raise _again(look.failure)
+        self.refreshing.see_to(self._want(held, look, demand), patient=True)
+        return None
+
+    def _refresh_early(self, held: Held[Grant], look: Look, demand: Demand) -> None:
+        try:
+            self.refreshing.see_to(self._want(held, look, demand), patient=False)
+        except BridgeError:
+            # The old token lives: whatever keeps the new one away is not this reader's trouble.
+            return
+
+    def _after_early(self, held: Held[Grant], old: AccessToken, demand: Demand) -> TokenAnswer:
+        present = self.grants.at(held.ref)
+        grant = held.record if present is None else present.record
+        return self._answer(grant, self._look_or_note(grant, demand).access or old)
+
+    def _want(self, held: Held[Grant], look: Look, demand: Demand) -> Want:
+        grant = held.record
+        client = self.clients.find(grant.tenant, grant.client_id)
+        if client is None:
+            raise BridgeError(
+                Code.CLIENT_FAULT,
+                "The grant belongs to a Google client that is not in the configuration.",
+                reason="client_not_configured",
+            )
+        if look.scopes is not None and not client.narrowing:
+            raise BridgeError(
+                Code.FORBIDDEN,
+                "This client's tokens are not narrowed (`narrowing = false`), and the caller's "
+                "allowance does not cover all that the grant holds.",
+            )
+
+        def is_wanted(present: Grant) -> bool:
+            again = self.look(present, demand)
+            if again.failure is not None:
+                raise _again(again.failure)
+            return again.freshness is not Freshness.FRESH and again.scopes == look.scopes
+
+        return Want(held.ref, held.version, client, look.scopes, is_wanted, demand.request.run)
+
+    def _note_for_subject(self, demand: Demand) -> None:
+        request = demand.request
+        if request.tenant is None or request.subject is None:
+            return
+        client = request.client or self._first_client(request.tenant)
+        if client is not None:
+            scopes = demand.lacking(frozenset())
+            self.needs.note(request.tenant, request.subject, client, scopes)
+
+    def _first_client(self, tenant: str) -> str | None:
+        return next((client.id for client in self.clients.of(tenant)), None)
+
+    def _answer(self, grant: Grant, access: AccessToken) -> TokenAnswer:
+        scopes = grant.granted if access.scopes is None else access.scopes
+        return TokenAnswer(
+            access_token=access.token,
+            expires_in=max(0, access.expires_at - int(self.clock.now())),
+            expires_at=access.expires_at,
+            scope=" ".join(scopes),
+            grant=grant.id,
+            account=_label(grant.account),
+        )
+
+
+def state_error(grant: Grant) -> BridgeError:
+    """Return the error that a grant's state is to whoever asks for a token."""
+    if grant.state is State.BLOCKED:
+        return BridgeError(
+            Code.BLOCKED,
+            "Google refuses this grant by a policy that the user cannot mend; an admin of the "
+            "account's organisation or of the bridge must.",
+            reason=grant.reason,
+        )
+    if grant.state is State.MISSING:
+        return no_grant()
+    return BridgeError(
+        Code.REAUTH_REQUIRED,
+        "The grant no longer works; the user must consent again.",
+        reason=grant.reason or grant.state.value,
+        action=Action("connect", tuple(grant.granted)),
+    )
+
+
+def _insufficient(lacking: frozenset[str]) -> BridgeError:
+    return BridgeError(
+        Code.INSUFFICIENT_SCOPE,
+        "The user has not granted every scope that is needed; ask them to connect with these.",
+        action=Action("connect", tuple(sorted(lacking))),
+    )
+
+
+def _shared(grant: Grant, scopes: tuple[str, ...] | None, now: float) -> Failure | None:
+    failure = grant.failure
+    if failure is None or failure.until <= now:
+        return None
+    is_ours = failure.epoch == grant.epoch and failure.scopes == scopes
+    return failure if is_ours else None
+
+
+def _again(failure: Failure) -> BridgeError:
+    return BridgeError(
+        Code(failure.code),
+        failure.public,
+        reason=failure.reason,
+        retry_after=failure.retry_after,
+    )
+
+
+def _label(account: Account) -> AccountLabel:
+    return AccountLabel(sub=account.sub, email=account.email)

@@ -1,0 +1,1 @@
+"""Delivery over HTTP: parse once into a typed value, make one call, answer."""

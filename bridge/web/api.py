@@ -1,0 +1,298 @@
+"""The routes of the internal API: the table from which app and OpenAPI document are made.
+
+Owns what each operation takes and answers. Every handler is one call into a use case.
+"""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Annotated, Any, Final
+
+import msgspec
+from msgspec import Meta
+
+from bridge import __version__
+from bridge.admin.preflight import PreflightAnswer
+from bridge.admin.views import (
+    GrantPage,
+    GrantView,
+    RevokeAnswer,
+    RevokeRequest,
+    view,
+)
+from bridge.errors import BridgeError, Code
+from bridge.model import Caller, State
+from bridge.profile import strip
+from bridge.services import Services
+from bridge.tokens.wire import TokenAnswer, TokenRequest
+from bridge.web.reply import Problem, problem
+from bridge.web.route import LARGE, Ask, Route
+
+_AT_ONCE: Final = 16
+_READ_ERRORS: Final = (
+    Code.GRANT_MISSING,
+    Code.REAUTH_REQUIRED,
+    Code.INSUFFICIENT_SCOPE,
+    Code.BLOCKED,
+    Code.ACCOUNT_AMBIGUOUS,
+    Code.CLIENT_FAULT,
+    Code.UPSTREAM_UNAVAILABLE,
+)
+
+
+class TokensRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Several token requests at once."""
+
+    requests: Annotated[tuple[TokenRequest, ...], Meta(min_length=1, max_length=500)]
+
+
+class TokenResult(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The answer to one of them: a token, or why not."""
+
+    token: TokenAnswer | None = None
+    error: Problem | None = None
+
+
+class TokensAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """The answers, in the order of the requests."""
+
+    answers: tuple[TokenResult, ...]
+
+
+class GrantsQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Which grants to list."""
+
+    tenant: Annotated[str, Meta(min_length=1, max_length=63)]
+    state: State | None = None
+    after: Annotated[str, Meta(pattern="^g_[a-z2-7]{32}$")] | None = None
+    limit: Annotated[int, Meta(ge=1, le=500)] = 100
+
+
+class ProfileRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A profile on its way to a client."""
+
+    profile: Any
+
+
+class Removed(msgspec.Struct, frozen=True, kw_only=True):
+    """A place where a token was, and how it was known; never the token."""
+
+    path: str
+    why: str
+
+
+class ProfileAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """The profile without tokens, and what was removed."""
+
+    profile: Any
+    removed: tuple[Removed, ...]
+
+
+class Status(msgspec.Struct, frozen=True, kw_only=True):
+    """That the process answers, or that it can serve."""
+
+    status: str
+
+
+class Version(msgspec.Struct, frozen=True, kw_only=True):
+    """What runs."""
+
+    name: str
+    version: str
+
+
+@dataclass(frozen=True, slots=True)
+class Api:
+    """The handlers."""
+
+    services: Services
+    pool: ThreadPoolExecutor
+
+    def token(self, ask: Ask) -> TokenAnswer:
+        """Serve a token."""
+        return self.services.tokens.read(ask.caller, ask.body)
+
+    def tokens(self, ask: Ask) -> TokensAnswer:
+        """Serve many; a refresh of one does not hold the others up."""
+        if "token" not in ask.caller.permissions:
+            raise BridgeError(Code.FORBIDDEN, "This caller may not ask for tokens.")
+        results = self.pool.map(lambda one: self._one(ask.caller, one), ask.body.requests)
+        return TokensAnswer(answers=tuple(results))
+
+    def _one(self, caller: Caller, request: TokenRequest) -> TokenResult:
+        try:
+            return TokenResult(token=self.services.tokens.read(caller, request))
+        except BridgeError as error:
+            return TokenResult(error=problem(error, None))
+
+    def grants(self, ask: Ask) -> GrantPage:
+        """List grants."""
+        query: GrantsQuery = ask.query
+        return self.services.admin.page(
+            ask.caller, query.tenant, query.state, query.after, query.limit
+        )
+
+    def grant(self, ask: Ask) -> GrantView:
+        """Show a grant."""
+        return view(self.services.admin.show(ask.caller, ask.params["grant"]).record)
+
+    def forget(self, ask: Ask) -> None:
+        """Forget a grant."""
+        self.services.admin.forget(ask.caller, ask.params["grant"])
+
+    def revoke(self, ask: Ask) -> RevokeAnswer:
+        """Revoke a grant."""
+        return self.services.admin.revoke(ask.caller, ask.params["grant"], dry_run=ask.body.dry_run)
+
+    def preflight(self, ask: Ask) -> PreflightAnswer:
+        """Check a read from end to end."""
+        return self.services.preflight.run(ask.caller, ask.body)
+
+    def profile(self, ask: Ask) -> ProfileAnswer:
+        """Strip a profile."""
+        if "profiles" not in ask.caller.permissions:
+            raise BridgeError(Code.FORBIDDEN, "This caller lacks the permission `profiles`.")
+        stripped = strip(ask.body.profile)
+        removed = tuple(Removed(path=r.path, why=r.why.value) for r in stripped.removed)
+        return ProfileAnswer(profile=stripped.profile, removed=removed)
+
+    def live(self, _ask: Ask) -> Status:
+        """Say that the process answers."""
+        return Status(status="live")
+
+    def ready(self, _ask: Ask) -> Status:
+        """Say that store and keys can serve."""
+        self.services.store.check()
+        self.services.opening.prove_keys()
+        return Status(status="ready")
+
+    def version(self, _ask: Ask) -> Version:
+        """Say what runs."""
+        return Version(name="grantbridge", version=__version__)
+
+    def hook_keys(self, _ask: Ask) -> dict[str, Any]:
+        """Publish the keys that IdPs encrypt tokens to."""
+        return self.services.keys.present.envelope.public_jwks()
+
+
+def routes(api: Api) -> tuple[Route, ...]:
+    """Return every operation of the internal API but the hook's, the token route first."""
+    return (
+        Route(
+            method="POST",
+            path="/v1/token",
+            name="token",
+            summary="Get a fresh Google access token for a subject or a grant.",
+            handle=api.token,
+            body=TokenRequest,
+            answer=TokenAnswer,
+            errors=_READ_ERRORS,
+        ),
+        Route(
+            method="POST",
+            path="/v1/tokens",
+            name="tokens",
+            summary="Get up to 500 tokens; each request has an answer of its own.",
+            handle=api.tokens,
+            body=TokensRequest,
+            answer=TokensAnswer,
+            largest=LARGE,
+        ),
+        Route(
+            method="GET",
+            path="/v1/grants",
+            name="list_grants",
+            summary="List a tenant's grants without their secrets.",
+            handle=api.grants,
+            query=GrantsQuery,
+            answer=GrantPage,
+        ),
+        Route(
+            method="GET",
+            path="/v1/grants/{grant}",
+            name="show_grant",
+            summary="Show a grant without its secrets.",
+            handle=api.grant,
+            answer=GrantView,
+            errors=(Code.GRANT_MISSING,),
+        ),
+        Route(
+            method="DELETE",
+            path="/v1/grants/{grant}",
+            name="forget_grant",
+            summary="Forget a grant. Google is not told; late messages do not bring it back.",
+            handle=api.forget,
+            errors=(Code.GRANT_MISSING, Code.CONFLICT),
+        ),
+        Route(
+            method="POST",
+            path="/v1/grants/{grant}/revoke",
+            name="revoke_grant",
+            summary="Revoke a grant at Google, with all of the same account and Google project.",
+            handle=api.revoke,
+            body=RevokeRequest,
+            answer=RevokeAnswer,
+            errors=(Code.GRANT_MISSING, Code.UPSTREAM_UNAVAILABLE, Code.CONFLICT),
+        ),
+        Route(
+            method="POST",
+            path="/v1/preflight",
+            name="preflight",
+            summary="Check all the way to a token, and say who can mend what is wrong.",
+            handle=api.preflight,
+            body=TokenRequest,
+            answer=PreflightAnswer,
+        ),
+        Route(
+            method="POST",
+            path="/v1/profiles/strip",
+            name="strip_profile",
+            summary="Remove tokens from a profile before a client sees it.",
+            handle=api.profile,
+            body=ProfileRequest,
+            answer=ProfileAnswer,
+            largest=LARGE,
+        ),
+        Route(
+            method="GET",
+            path="/live",
+            name="live",
+            summary="Is the process there?",
+            handle=api.live,
+            answer=Status,
+            is_open=True,
+        ),
+        Route(
+            method="GET",
+            path="/ready",
+            name="ready",
+            summary="Can it serve: store and keys?",
+            handle=api.ready,
+            answer=Status,
+            is_open=True,
+        ),
+        Route(
+            method="GET",
+            path="/version",
+            name="version",
+            summary="What runs?",
+            handle=api.version,
+            answer=Version,
+            is_open=True,
+        ),
+        Route(
+            method="GET",
+            path="/.well-known/jwks.json",
+            name="hook_keys",
+            summary="The public keys that an IdP encrypts `tokens_jwe` to (RFC 7517).",
+            handle=api.hook_keys,
+            answer=dict[str, Any],
+            is_open=True,
+        ),
+    )
+
+
+def executor() -> ThreadPoolExecutor:
+    """Return the threads that work on the parts of `POST /v1/tokens`."""
+    return ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="tokens")

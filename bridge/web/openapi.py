@@ -1,0 +1,116 @@
+"""The OpenAPI document, made from the same routes and types that answer.
+
+Owns the document's form (OpenAPI 3.1). Nothing in it is written twice.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Any, Final
+
+import msgspec
+
+from bridge import __version__
+from bridge.errors import ANSWERS, Code
+from bridge.web.reply import PROBLEM, Problem
+from bridge.web.route import Route
+
+_PARAM: Final = re.compile(r"{(\w+)}")
+_ALWAYS: Final = (Code.INVALID_REQUEST, Code.FORBIDDEN, Code.STORE_UNAVAILABLE, Code.INTERNAL_ERROR)
+_WITH_CALLER: Final = (Code.UNAUTHENTICATED, Code.KEY_UNAVAILABLE, Code.RECORD_CORRUPT)
+_WITH_BODY: Final = (Code.TOO_LARGE, Code.UNSUPPORTED_MEDIA_TYPE)
+_SIGNATURE: Final = ("webhook-id", "webhook-timestamp", "webhook-signature")
+
+
+def document(table: Sequence[Route]) -> dict[str, Any]:
+    """Return the document of a table of routes."""
+    types = [t for route in table for t in (route.body, route.query, route.answer) if t]
+    schemas, components = msgspec.json.schema_components(
+        [*types, Problem], schema_hook=_secret_schema, ref_template="#/components/schemas/{name}"
+    )
+    schema_of = dict(zip(map(repr, [*types, Problem]), schemas, strict=True))
+    paths: dict[str, dict[str, Any]] = {}
+    for route in table:
+        operation = _operation(route, schema_of, components)
+        paths.setdefault(route.path, {})[route.method.lower()] = operation
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "grantbridge, internal API",
+            "version": __version__,
+            "description": "Serves fresh Google access tokens to backends. Never to browsers.",
+        },
+        "paths": paths,
+        "components": {
+            "schemas": components,
+            "securitySchemes": {"caller": {"type": "http", "scheme": "bearer"}},
+        },
+    }
+
+
+def _operation(
+    route: Route, schema_of: dict[str, Any], components: dict[str, Any]
+) -> dict[str, Any]:
+    operation: dict[str, Any] = {
+        "operationId": route.name,
+        "summary": route.summary,
+        "parameters": _parameters(route, components),
+        "responses": _responses(route, schema_of),
+    }
+    if not route.is_open:
+        operation["security"] = [{"caller": []}]
+    if route.body is not None:
+        content = {"application/json": {"schema": schema_of[repr(route.body)]}}
+        operation["requestBody"] = {"required": True, "content": content}
+    if route.is_raw:
+        content = {"application/json": {"schema": {"type": "object"}}}
+        operation["requestBody"] = {"required": True, "content": content}
+    return operation
+
+
+def _parameters(route: Route, components: dict[str, Any]) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = [
+        {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
+        for name in _PARAM.findall(route.path)
+    ]
+    if route.query is not None:
+        schema = components[route.query.__name__]
+        found += [
+            {"name": name, "in": "query", "required": name in schema["required"], "schema": its}
+            for name, its in schema["properties"].items()
+        ]
+    if route.is_raw:
+        found += [
+            {"name": name, "in": "header", "required": True, "schema": {"type": "string"}}
+            for name in _SIGNATURE
+        ]
+    return found
+
+
+def _responses(route: Route, schema_of: dict[str, Any]) -> dict[str, Any]:
+    responses: dict[str, Any] = {}
+    if route.answer is None:
+        responses["204"] = {"description": "Done."}
+    else:
+        content = {"application/json": {"schema": schema_of[repr(route.answer)]}}
+        responses["200"] = {"description": "Done.", "content": content}
+    for code in _codes(route):
+        status = str(ANSWERS[code].status)
+        content = {PROBLEM: {"schema": schema_of[repr(Problem)]}}
+        told = responses.setdefault(status, {"description": "", "content": content})
+        told["description"] = f"{told['description']} `{code.value}`".strip()
+    return responses
+
+
+def _codes(route: Route) -> list[Code]:
+    codes = list(_ALWAYS)
+    if not route.is_open or route.is_raw:
+        codes += _WITH_CALLER
+    if route.body is not None or route.is_raw:
+        codes += _WITH_BODY
+    return [*codes, *route.errors]
+
+
+def _secret_schema(_kind: type) -> dict[str, Any]:
+    return {"type": "string"}

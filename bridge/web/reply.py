@@ -1,0 +1,123 @@
+"""Answers as bytes: JSON for what went well, problem+json (RFC 9457) for what did not.
+
+Owns the encoding of both. The one place where an error becomes HTTP.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any, Final
+
+import msgspec
+
+from bridge.errors import BridgeError, Code
+from bridge.secret import Secret
+
+JSON: Final = "application/json"
+PROBLEM: Final = "application/problem+json"
+
+
+class ProblemAction(msgspec.Struct, frozen=True, kw_only=True):
+    """What the user can do: `connect`, with these scopes. Never a live link."""
+
+    type: str
+    scopes: tuple[str, ...]
+
+
+class Problem(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """An error as RFC 9457 tells it.
+
+    Attributes:
+        type: a URN with the code.
+        title: the same for every error of the code.
+        status: the HTTP status.
+        code: what to act on.
+        detail: what is wrong, and how to mend it.
+        reason: a refinement of the code.
+        field: the request's field at fault.
+        action: what the user can do.
+        retry_after: seconds after which to try again.
+        request_id: by which the log knows this request.
+    """
+
+    type: str
+    title: str
+    status: int
+    code: str
+    detail: str
+    reason: str | None = None
+    field: str | None = None
+    action: ProblemAction | None = None
+    retry_after: int | None = None
+    request_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """An answer ready to be sent."""
+
+    status: int
+    body: bytes
+    content_type: str = JSON
+    headers: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def status_line(self) -> str:
+        """The status as WSGI wants it."""
+        return _STATUS_LINES[self.status]
+
+    def header_list(self, request_id: str) -> list[tuple[str, str]]:
+        """Return all headers."""
+        return [
+            ("Content-Type", self.content_type),
+            ("Content-Length", str(len(self.body))),
+            # Tokens and grants' states are nobody's to keep on the way.
+            ("Cache-Control", "no-store"),
+            ("X-Content-Type-Options", "nosniff"),
+            ("X-Request-Id", request_id),
+            *self.headers,
+        ]
+
+
+def encoded(value: object, status: int = 200) -> Reply:
+    """Return a value of the wire as an answer."""
+    return Reply(status, _ENCODER.encode(value))
+
+
+def problem(error: BridgeError, request_id: str | None) -> Problem:
+    """Return an error as it is told."""
+    action = error.action
+    return Problem(
+        type=f"urn:grantbridge:error:{error.code.value}",
+        title=error.answer.title,
+        status=error.answer.status,
+        code=error.code.value,
+        detail=error.public,
+        reason=error.reason,
+        field=error.field,
+        action=ProblemAction(type=action.type, scopes=action.scopes) if action else None,
+        retry_after=error.retry_after,
+        request_id=request_id,
+    )
+
+
+def refused(error: BridgeError, request_id: str) -> Reply:
+    """Return an error as an answer."""
+    headers: list[tuple[str, str]] = []
+    if error.code is Code.UNAUTHENTICATED:
+        headers.append(("WWW-Authenticate", "Bearer"))
+    if error.retry_after is not None:
+        headers.append(("Retry-After", str(error.retry_after)))
+    body = _ENCODER.encode(problem(error, request_id))
+    return Reply(error.answer.status, body, PROBLEM, tuple(headers))
+
+
+def _plain(value: Any) -> object:  # noqa: ANN401 - msgspec hands over whatever it does not know
+    if isinstance(value, Secret):
+        return value.reveal()
+    raise TypeError(f"an answer holds no {type(value).__name__}")
+
+
+_ENCODER: Final = msgspec.json.Encoder(enc_hook=_plain)
+_STATUS_LINES: Final = {status.value: f"{status.value} {status.phrase}" for status in HTTPStatus}

@@ -1,0 +1,197 @@
+"""A route as data: what it takes, who may call it, what it answers.
+
+Owns the one way from a WSGI environ to a reply. Flask mounts every route, the fast path mounts one
+in front of it; both come through `respond`, and so behave alike.
+"""
+
+from __future__ import annotations
+
+import re
+import secrets
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+from urllib.parse import parse_qsl
+
+import msgspec
+import structlog
+
+from bridge.admin.gate import Gate
+from bridge.errors import BridgeError, Code, invalid
+from bridge.model import Caller
+from bridge.parsing import from_validation
+from bridge.web.reply import Reply, encoded, refused
+
+Environ = dict[str, Any]
+
+log = structlog.get_logger(__name__)
+
+_REQUEST_ID: Final = re.compile(r"[A-Za-z0-9._-]{1,64}")
+_FROM_BROWSERS: Final = ("HTTP_ORIGIN", "HTTP_COOKIE", "HTTP_SEC_FETCH_SITE")
+SMALL: Final = 64 * 1024
+LARGE: Final = 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """A request in order, as a handler gets it.
+
+    Attributes:
+        caller: who asks; NOBODY on open routes.
+        params: from the path.
+        query: of the route's `query` type, None if it has none.
+        body: of the route's `body` type; bytes on a raw route; None if it has none.
+        environ: for the headers of a signed message.
+    """
+
+    caller: Caller
+    params: Mapping[str, str]
+    query: Any
+    body: Any
+    environ: Environ
+
+
+NOBODY: Final = Caller("", frozenset(), frozenset(), frozenset())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Route:
+    """One operation of the API.
+
+    Attributes:
+        method, path: as OpenAPI writes them, `/v1/grants/{grant}`.
+        name: the operation's id.
+        summary: one line for the reader of the document.
+        handle: from request to answer; None is 204.
+        body, query, answer: their types.
+        errors: codes it may answer with, beside those that every route may.
+        is_open: no caller is asked for.
+        is_raw: the body is passed on as bytes.
+        largest: bytes of the largest body.
+    """
+
+    method: str
+    path: str
+    name: str
+    summary: str
+    handle: Callable[[Ask], Any]
+    body: type | None = None
+    query: type | None = None
+    answer: Any = None
+    errors: tuple[Code, ...] = ()
+    is_open: bool = False
+    is_raw: bool = False
+    largest: int = SMALL
+    decoder: msgspec.json.Decoder[Any] | None = field(init=False, default=None)
+
+    def __post_init__(self) -> None:
+        if self.body is not None:
+            object.__setattr__(self, "decoder", msgspec.json.Decoder(self.body))
+
+
+def request_id_of(environ: Environ) -> str:
+    """Return the caller's own request id if it is a sound one, else a new one."""
+    given = environ.get("HTTP_X_REQUEST_ID")
+    if given is not None and _REQUEST_ID.fullmatch(given):
+        return str(given)
+    return secrets.token_hex(8)
+
+
+def respond(
+    route: Route, gate: Gate, environ: Environ, params: Mapping[str, str], request_id: str
+) -> Reply:
+    """Return the answer to a request; raises nothing."""
+    try:
+        ask = _ask(route, gate, environ, params)
+        value = route.handle(ask)
+    except BridgeError as error:
+        _tell(route, error, request_id)
+        return refused(error, request_id)
+    except Exception as error:  # noqa: BLE001 - the last resort: a caller gets an answer
+        return broken(error, request_id)
+    if isinstance(value, Reply):
+        return value
+    return Reply(204, b"") if value is None else encoded(value)
+
+
+def broken(error: Exception, request_id: str) -> Reply:
+    """Return the answer to a fault of our own; the log has its place, never its text."""
+    # The exception's text could quote a value, and a value could be a token.
+    place = "unknown"
+    trace = error.__traceback__
+    while trace is not None:
+        place = f"{trace.tb_frame.f_code.co_filename}:{trace.tb_lineno}"
+        trace = trace.tb_next
+    log.error("broken", request_id=request_id, error=type(error).__name__, place=place)
+    public = "The bridge failed; its log has this request's id."
+    return refused(BridgeError(Code.INTERNAL_ERROR, public), request_id)
+
+
+def _ask(route: Route, gate: Gate, environ: Environ, params: Mapping[str, str]) -> Ask:
+    for header in _FROM_BROWSERS:
+        if header in environ:
+            # A browser never gets a token: neither by script (Origin) nor by a link (Sec-Fetch-
+            # Site), and a cookie means that one is at the other end.
+            raise BridgeError(
+                Code.FORBIDDEN,
+                "This listener is for servers; the request looks like a browser's.",
+                reason="browser",
+            )
+    caller = NOBODY if route.is_open else gate.admit(environ.get("HTTP_AUTHORIZATION"))
+    return Ask(caller, params, _query(route, environ), _body(route, environ), environ)
+
+
+def _body(route: Route, environ: Environ) -> Any:  # noqa: ANN401 - of the route's own type
+    if route.decoder is None and not route.is_raw:
+        return None
+    raw = _read(environ, route.largest)
+    if route.is_raw or route.decoder is None:
+        return raw
+    content_type = environ.get("CONTENT_TYPE", "")
+    if content_type.partition(";")[0].strip().lower() != "application/json":
+        raise BridgeError(Code.UNSUPPORTED_MEDIA_TYPE, "Send `Content-Type: application/json`.")
+    try:
+        return route.decoder.decode(raw)
+    except msgspec.ValidationError as error:
+        raise from_validation(error) from None
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        raise invalid("The body is not JSON in UTF-8.") from None
+
+
+def _read(environ: Environ, largest: int) -> bytes:
+    declared = environ.get("CONTENT_LENGTH") or ""
+    if declared.isdecimal() and int(declared) > largest:
+        raise _too_large(largest)
+    raw: bytes = environ["wsgi.input"].read(largest + 1)
+    if len(raw) > largest:
+        raise _too_large(largest)
+    return raw
+
+
+def _too_large(largest: int) -> BridgeError:
+    return BridgeError(Code.TOO_LARGE, f"The body is longer than {largest // 1024} kB.")
+
+
+def _query(route: Route, environ: Environ) -> Any:  # noqa: ANN401 - of the route's own type
+    if route.query is None:
+        return None
+    pairs = parse_qsl(environ.get("QUERY_STRING", ""), keep_blank_values=True)
+    given = dict(pairs)
+    if len(given) != len(pairs):
+        raise invalid("A query parameter is given twice.")
+    try:
+        return msgspec.convert(given, route.query, strict=False)
+    except msgspec.ValidationError as error:
+        raise from_validation(error) from None
+
+
+def _tell(route: Route, error: BridgeError, request_id: str) -> None:
+    log.info(
+        "refused",
+        request_id=request_id,
+        operation=route.name,
+        code=error.code.value,
+        reason=error.reason,
+        field=error.field,
+        **error.context,
+    )
