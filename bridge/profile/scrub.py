@@ -22,11 +22,14 @@ MARK: Final = "[removed]"
 """Stands where a token stood in a longer text; no rule takes it for a token."""
 
 _PARAMETER: Final = re.compile(
-    r"(?P<separator>^|&amp;|[?&#;])(?P<name>[^\s=&?#;\"'<>]{1,200})="
+    r"(?P<separator>^|&amp;|\\u0026|[?&#;])"
+    r"(?P<name>(?:(?!\\u0026)[^\s=&?#;\"'<>]){1,200})="
     # Equals signs alone are the padding of base64.
-    r"(?!=*(?:[\s&#;\"'<>]|$))(?P<value>[^\s&#;\"'<>]*)"
+    r"(?!=*(?:[\s&#;\"'<>]|$))"
+    # A backslash belongs to the value, unless it escapes the quote or the `&` that ends it.
+    r"(?P<value>(?:[^\s&#;\"'<>\\]|\\(?!\\{0,8}[\"']|u0026))*)"
 )
-_NEXT: Final = ("&amp;", "&", ";")
+_NEXT: Final = ("&amp;", "\\u0026", "&", ";")
 _REST: Final = re.compile(r"(?:\[removed\]|bearer|dpop|oauth|[^\w\[\]])*", re.IGNORECASE)
 _PLAIN: Final = re.compile(
     r"\s*(?:[+-]?[0-9]{1,15}(?:\.[0-9]*)?|true|false|null|none)?\s*", re.IGNORECASE

@@ -28,7 +28,7 @@ MAX_SIZE: Final = 262_144
 """Characters of all names and texts, plus one for each value."""
 
 _MAX_EMBEDDED: Final = 5  # strings of JSON inside strings of JSON
-_MAX_PASSES: Final = 8
+_MAX_PASSES: Final = 5
 
 # A list of attributes or headers: {"name": "refresh_token", "value": "…"}.
 _LABELS: Final = ("name", "key", "type", "attribute", "claim")

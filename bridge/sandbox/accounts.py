@@ -17,6 +17,7 @@ class Accounts:
         self._core = core
         self._book = book
         self._by_sub: dict[str, Account] = {}
+        self._by_email: dict[str, Account] = {}
         self._signed_in: dict[str, None] = {}
 
     def create(
@@ -47,17 +48,13 @@ class Accounts:
         with self._core.lock:
             if self.find(sub) or self.find(email):
                 raise ValueError("an account with this sub or email exists")
-            self._by_sub[sub] = account
+            self._by_sub[sub] = self._by_email[email.lower()] = account
         return account
 
     def find(self, who: str) -> Account | None:
         """Return the account of a `sub` or an email, or None."""
         with self._core.lock:
-            if who in self._by_sub:
-                return self._by_sub[who]
-            # A deleted account's address can be given to another person: only its sub is left.
-            alive = (a for a in self._by_sub.values() if a.status != "deleted")
-            return next((a for a in alive if a.email.lower() == who.lower()), None)
+            return self._by_sub.get(who) or self._by_email.get(who.lower())
 
     def get(self, who: str | Account) -> Account:
         """Return an account.
@@ -113,14 +110,20 @@ class Accounts:
         with self._core.lock:
             account.status = "deleted"
             self._signed_in.pop(account.sub, None)
+            # The address can be given to another person: only the sub is left of this one.
+            self._by_email.pop(account.email.lower(), None)
             self._book.kill_where(account.sub, "deleted", lambda _: True)
         return account
 
     def rename(self, who: str | Account, email: str) -> Account:
-        """Give an account another address; its `sub` stays."""
+        """Give an account another address that is free; its `sub` stays."""
         account = self.get(who)
         with self._core.lock:
+            if self.find(email) not in {None, account}:
+                raise ValueError("an account with this email exists")
+            del self._by_email[account.email.lower()]
             account.email = email
+            self._by_email[email.lower()] = account
         return account
 
     def change_password(self, who: str | Account) -> int:

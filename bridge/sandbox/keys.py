@@ -25,22 +25,19 @@ class SigningKeys:
 
     def rotate(self) -> str:
         """Sign with a new key from now on, and return its `kid`."""
-        key = RSAKey.generate_key(
-            _BITS, {"kid": minting.opaque_id(), "alg": "RS256", "use": "sig"}, private=True
-        )
         with self._lock:
-            self._keys = [key, *self._keys[:1]]
-        return str(key.kid)
+            return str(self._rotate().kid)
 
     def jwks(self) -> dict[str, list[dict[str, object]]]:
         """Return the public keys."""
-        self._current()
         with self._lock:
+            self._first()
             return {"keys": [dict(key.as_dict(private=False)) for key in self._keys]}
 
     def sign(self, claims: Mapping[str, object], *, typ: str = "JWT") -> str:
         """Return `claims` as a compact RS256 JWT."""
-        key = self._current()
+        with self._lock:
+            key = self._first()
         header = {"alg": "RS256", "kid": str(key.kid), "typ": typ}
         return jwt.encode(header, dict(claims), key, algorithms=["RS256"])
 
@@ -51,14 +48,18 @@ class SigningKeys:
             ValueError: it is no such JWT.
             joserfc.errors.JoseError: the same, as joserfc names it.
         """
-        self._current()
         with self._lock:
+            self._first()
             keys = KeySet(list(self._keys))
         return dict(jwt.decode(token, keys, algorithms=["RS256"]).claims)
 
-    def _current(self) -> RSAKey:
-        # Made at first use: most tests never look at a signature, and a key takes 50 ms.
-        if not self._keys:
-            self.rotate()
-        with self._lock:
-            return self._keys[0]
+    def _first(self) -> RSAKey:
+        # Made at first use, by one thread: most tests never look at a signature, and a key takes
+        # 50 ms.
+        return self._keys[0] if self._keys else self._rotate()
+
+    def _rotate(self) -> RSAKey:
+        parameters = {"kid": minting.opaque_id(), "alg": "RS256", "use": "sig"}
+        key = RSAKey.generate_key(_BITS, parameters, private=True)
+        self._keys = [key, *self._keys[:1]]
+        return key

@@ -47,6 +47,8 @@ def _index(query: Query) -> tuple[str, list[str]]:
         return "records_by_subject", ["subject <> ''"]
     if query.account:
         return "records_by_account", ["account <> ''"]
+    if query.state:
+        return "records_by_state", ["state <> ''"]
     if query.expires_before is not None:
         return "records_by_expiry", ["expires_at IS NOT NULL"]
     return "records_by_ref", []

@@ -35,6 +35,16 @@ def test_an_account_taken_is_refused(world: World) -> None:
     assert "exists" in answer.json()["detail"]
 
 
+def test_an_address_can_move_but_not_be_shared(world: World) -> None:
+    """A rename frees the old address and refuses one that is taken."""
+    bob = world.google.accounts.create("bob@gmail.com")
+    with pytest.raises(ValueError, match="exists"):
+        world.google.accounts.rename(bob, "Ann@gmail.com")
+    world.google.accounts.rename(bob, "rob@gmail.com")
+    assert world.google.accounts.find("ROB@gmail.com") is bob
+    assert world.google.accounts.find("bob@gmail.com") is None
+
+
 def act(world: World, name: str, **body: object) -> Any:  # noqa: ANN401 - JSON
     return control(world, "POST", f"accounts/ann@gmail.com/{name}", **body)
 
