@@ -207,6 +207,7 @@ class Unbound(Record, frozen=True):
         token: the refresh token, if one came.
         id_token: the sealed ID token while Google's keys could not be had to check it.
         verified: an ID token that Google signed names this account and client.
+        time: when the login was: the ID token's `iat`, else as the IdP told it, else UNKNOWN_TIME.
     """
 
     login: str
@@ -215,6 +216,7 @@ class Unbound(Record, frozen=True):
     token: RefreshToken | None
     id_token: bytes | None
     verified: bool
+    time: int = UNKNOWN_TIME
 
 
 class Binding(Record, frozen=True):
@@ -282,9 +284,10 @@ class Mark(Record, frozen=True):
 
 
 class Server(Record, frozen=True):
-    """A running process, and the record keys it knows, the sealing one first."""
+    """A running process, the record keys it knows, the sealing one first, and the hook's keys."""
 
     key_ids: tuple[str, ...]
+    hook_key_ids: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

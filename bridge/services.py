@@ -16,6 +16,7 @@ from bridge.admin.gate import Gate
 from bridge.admin.grants import GrantAdmin
 from bridge.admin.keys import KeyAdmin
 from bridge.admin.preflight import Preflight
+from bridge.admin.restored import Restored
 from bridge.admin.upkeep import Upkeep
 from bridge.capture.admission import Admission
 from bridge.capture.evidence import Examiner
@@ -74,6 +75,7 @@ class Services:
     importer: Importer
     admin: GrantAdmin
     key_admin: KeyAdmin
+    restored: Restored
     gate: Gate
     preflight: Preflight
     google: GoogleClient
@@ -94,7 +96,7 @@ class Services:
     def prove(self) -> None:
         """Prove the store without beginning anything; raises as `start`."""
         self.opening.prove_keys()
-        self.opening.advance(witness_of(self.settings))
+        self.opening.advance(self.settings.witness_file)
 
     def close(self) -> None:
         """Stop the threads and free what is held."""
@@ -145,7 +147,7 @@ def build(settings: Settings, clock: Clock | None = None) -> Services:
     grants = Grants(records, sealed, clock)
     inbox = Inbox(records, clock)
     needs = Needs(records, clock)
-    clients = Clients(settings.tenants, settings.google)
+    clients = Clients(settings)
     transport = _transport(settings, clock)
     endpoints = _endpoints(settings)
     google = GoogleClient(endpoints, clock, transport)
@@ -225,6 +227,7 @@ def build(settings: Settings, clock: Clock | None = None) -> Services:
             reload=reload_keys,
             clock=clock,
         ),
+        restored=Restored(grants, opening, settings.witness_file, clock),
         gate=Gate(callers, settings.issuers, transport, clock),
         preflight=Preflight(tokens=tokens, store=store, google=google, opening=opening),
         google=google,
@@ -237,7 +240,7 @@ def build(settings: Settings, clock: Clock | None = None) -> Services:
             admission=admission,
             admin=admin,
             clock=clock,
-            witness=witness_of(settings),
+            witness=settings.witness_file,
             reload_keys=reload_keys,
         ),
         leases=leases,
@@ -252,12 +255,6 @@ def material(keys: KeyFile) -> KeyMaterial:
         hasher=KeyedHasher(keys.hash_keys[0].key_bytes()),
         envelope=Envelope([key.jwk for key in keys.hook_keys]),
     )
-
-
-def witness_of(settings: Settings) -> Path:
-    """Return where the witness of the store is kept: not with the store."""
-    file = settings.keys.file
-    return settings.store.witness_file or file.with_name(f"{file.name}.witness")
 
 
 def _most_waiting(settings: Settings) -> int:

@@ -138,9 +138,9 @@ class World:
         self, account: Account, scopes: str = f"{SIGN_IN} {CALENDAR}", **more: Any
     ) -> TokenAnswer:
         """Return what the IdP's code exchange gets; consent is forced unless told otherwise."""
-        more = {"prompt": "consent", "client": self.client} | more
-        client = more.pop("client")
-        return self.google.login(account, client, scopes, **more)
+        chosen: dict[str, Any] = {"prompt": "consent", "client": self.client} | more
+        client = chosen.pop("client")
+        return self.google.login(account, client, scopes, **chosen)
 
     def login(self, subject: str, account: Account, tokens: TokenAnswer, **more: Any) -> Any:
         """Have the hook told of a login, all at once; return its answer."""

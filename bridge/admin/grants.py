@@ -15,7 +15,7 @@ from bridge.admin.views import GrantPage, RevokeAnswer, view
 from bridge.clock import Clock
 from bridge.errors import BridgeError, Code
 from bridge.google.client import GoogleClient
-from bridge.google.outcome import Transient
+from bridge.google.outcome import Revoked, Transient
 from bridge.model import Caller, Grant, State
 from bridge.tokens.clients import Clients
 from bridge.vault import endings
@@ -57,7 +57,7 @@ class GrantAdmin:
         _permit(caller, "grants:forget")
         held = self._visible(caller, grant_id)
         now = int(self.clock.now())
-        self.grants.update(held.ref, lambda g: endings.forget(g, now, now))
+        self.grants.update(held.ref, lambda g: endings.forget_now(g, now))
         log.info("forgotten", tenant=held.record.tenant, grant=grant_id, caller=caller.name)
 
     def revoke(self, caller: Caller, grant_id: str, *, dry_run: bool) -> RevokeAnswer:
@@ -101,21 +101,21 @@ class GrantAdmin:
         log.info("revoked", tenant=present.record.tenant, grant=present.record.id)
 
     def _revoke_upstream(self, grant: Grant) -> int:
-        """Ask Google; return its time. A grant without any token has nothing to revoke."""
-        token = grant.live or grant.spare or next(iter(grant.candidates), None)
-        now = int(self.clock.now())
-        if token is None:
-            return now
-        outcome = self.google.revoke(self.tokens.reveal(self.grants.owner(grant), token))
-        if isinstance(outcome, Transient):
-            raise BridgeError(
-                Code.UPSTREAM_UNAVAILABLE,
-                "Google has not taken the revocation yet. The grant no longer serves, and the "
-                "bridge goes on trying.",
-                reason=outcome.reason.value,
-                retry_after=outcome.retry_after or 5,
-            )
-        return outcome.date if outcome.date is not None else now
+        """Ask Google, with each token until it takes one; return its time.
+
+        Where there was nothing left to revoke, an attempt that was cut off may have done it: any
+        time since this one began. What the user consented to since then is left alone, to be tried.
+        """
+        began = grant.changed_at
+        for token in (grant.live, grant.spare, *grant.candidates):
+            if token is None or (token in grant.candidates and token.time > began):
+                continue
+            outcome = self.google.revoke(self.tokens.reveal(self.grants.owner(grant), token))
+            if isinstance(outcome, Transient):
+                raise _not_taken(outcome)
+            if isinstance(outcome, Revoked):
+                return outcome.date if outcome.date is not None else int(self.clock.now())
+        return began
 
     def _siblings(self, grant: Grant) -> Sequence[Held[Grant]]:
         """Return the other grants that a revocation ends: same account, same Google project."""
@@ -141,6 +141,16 @@ class GrantAdmin:
     def _state_of(self, held: Held[Grant]) -> str:
         present = self.grants.at(held.ref)
         return (present or held).record.state.value
+
+
+def _not_taken(outcome: Transient) -> BridgeError:
+    return BridgeError(
+        Code.UPSTREAM_UNAVAILABLE,
+        "Google has not taken the revocation yet. The grant no longer serves, and the bridge goes "
+        "on trying.",
+        reason=outcome.reason.value,
+        retry_after=outcome.retry_after or 5,
+    )
 
 
 def _permit(caller: Caller, permission: str) -> None:

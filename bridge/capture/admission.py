@@ -1,98 +1,115 @@
 """The one door through which refresh tokens enter grants.
 
-Owns finding or making the grant, keeping out what a farewell shut out, and joining captures with
-their bindings. Hook and import both go through it.
+Owns finding or making the grant, and keeping out what a farewell shut out. Hook, joining and import
+all go through it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
+from enum import Enum, auto
 
 import structlog
 from msgspec.structs import replace
 
-from bridge.capture.evidence import Examiner, Standing
-from bridge.capture.wire import AccountHint
 from bridge.clock import Clock
-from bridge.model import Account, Binding, Grant, RefreshToken, State, Unbound
-from bridge.store.base import Op, StoreConflictError
+from bridge.model import Account, Grant, RefreshToken, State
+from bridge.store.base import Op
 from bridge.tokens.clients import Clients
 from bridge.vault import endings, lifecycle
 from bridge.vault.grants import Grants, Identity
 from bridge.vault.inbox import Inbox
-from bridge.vault.records import Held, Records
-from bridge.vault.refresh_tokens import NO_MARK, Owner, RefreshTokens
+from bridge.vault.records import Held
 
 log = structlog.get_logger(__name__)
 
-_TRIES: Final = 20
+
+class Fate(Enum):
+    """What becomes of a refresh token at the door."""
+
+    TAKEN = auto()
+    KNOWN = auto()
+    SHUT_OUT = auto()  # from before a revocation or a forgetting
+    ABSENT = auto()  # none came
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Arrival:
+    """A login's refresh token on its way into a grant.
+
+    Attributes:
+        identity: whose grant it is.
+        account: with its labels.
+        token: the refresh token, if one came.
+        time: when the login was; UNKNOWN_TIME is before everything.
+    """
+
+    identity: Identity
+    account: Account
+    token: RefreshToken | None
+    time: int
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """What would become of a refresh token.
+    """What would become of an arrival.
 
     Attributes:
         op: the write, None if there is nothing to write.
-        is_new: whether the grant gains a refresh token.
+        fate: of the refresh token.
     """
 
     op: Op | None
-    is_new: bool
+    fate: Fate
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Admission:
     """Lets refresh tokens into grants."""
 
-    records: Records
     grants: Grants
-    tokens: RefreshTokens
     inbox: Inbox
     clients: Clients
-    examiner: Examiner
     clock: Clock
 
-    def enter(self, identity: Identity, account: Account, token: RefreshToken | None) -> Entry:
-        """Return the write that lets a token in; a login without one leaves a `missing` grant."""
-        held = self.grants.at(self.grants.ref(identity))
-        before = self._present(held, identity, account)
-        after = before if token is None else self._admitted(before, identity, token)
-        if held is not None and after == held.record:
-            return Entry(None, is_new=False)
-        if after.state is State.FORGOTTEN:
-            return self._still_forgotten(held, after)
-        op = self.grants.write(held, after)
-        return Entry(op, is_new=len(after.tokens) > len(before.tokens))
+    def enter(self, arrival: Arrival) -> Entry:
+        """Return the write that lets an arrival in; one without a token leaves a `missing` grant.
 
-    def recheck_farewell(self, identity: Identity) -> None:
+        Of whoever left, nothing is written down anew by a message from before.
+        """
+        identity, token = arrival.identity, arrival.token
+        held = self.grants.at(self.grants.ref(identity))
+        left = self.inbox.left_at(identity.tenant, identity.subject, identity.account_sub)
+        if held is None and left is not None and arrival.time <= left:
+            return Entry(None, Fate.SHUT_OUT if token else Fate.ABSENT)
+        before = self._present(held, identity, arrival.account)
+        after = before if token is None else self._admitted(before, identity, token, left)
+        fate = _fate(before, after, token)
+        if held is not None and after == held.record:
+            return Entry(None, fate)
+        if after.state is State.FORGOTTEN:
+            return Entry(self._still_forgotten(held, after), fate)
+        return Entry(self.grants.write(held, after), fate)
+
+    def recheck_farewell(self, identity: Identity, time: int) -> None:
         """Forget again what came in while its subject was leaving.
 
         A farewell is written before grants are forgotten, and looked for once more after they were
         written: whichever came second sees the other.
+
+        Args:
+            identity: whose grant was written.
+            time: of the login that it was written for.
         """
         left = self.inbox.left_at(identity.tenant, identity.subject, identity.account_sub)
-        if left is None:
+        held = self.grants.at(self.grants.ref(identity)) if left is not None else None
+        if left is None or held is None:
             return
-        held = self.grants.at(self.grants.ref(identity))
-        if held is not None and any(token.time <= left for token in held.record.tokens):
+        grant = held.record
+        is_bare = grant.state is State.MISSING and time <= left
+        if is_bare or any(token.time <= left for token in grant.tokens):
             now = int(self.clock.now())
             self.grants.update(held.ref, lambda g: endings.forget(g, left, now))
-
-    def join(self, tenant: str, partition: str) -> int:
-        """Give every capture that a binding claims to its subject; returns how many.
-
-        Only a login with an ID token that Google signed for that account is claimed.
-        """
-        joined = 0
-        bindings = self.inbox.bindings(partition)
-        for unbound in self.inbox.unbound(partition) if bindings else ():
-            binding = _claims(unbound.record, bindings)
-            if binding is not None and self._is_verified(tenant, partition, unbound.record):
-                joined += self._claim(tenant, partition, unbound, binding)
-        return joined
 
     def _present(self, held: Held[Grant] | None, identity: Identity, account: Account) -> Grant:
         if held is None:
@@ -101,8 +118,9 @@ class Admission:
             return self.grants.returned(held, identity, account)
         return _labelled(held.record, account)
 
-    def _admitted(self, grant: Grant, identity: Identity, token: RefreshToken) -> Grant:
-        left = self.inbox.left_at(identity.tenant, identity.subject, identity.account_sub)
+    def _admitted(
+        self, grant: Grant, identity: Identity, token: RefreshToken, left: int | None
+    ) -> Grant:
         if left is not None and left > (grant.forgotten_at or 0):
             grant = replace(grant, forgotten_at=left)
         now = int(self.clock.now())
@@ -113,51 +131,27 @@ class Admission:
             return lifecycle.refuse(admitted, token.mark, "wrong_client", now)
         return admitted
 
-    def _still_forgotten(self, held: Held[Grant] | None, after: Grant) -> Entry:
+    def _still_forgotten(self, held: Held[Grant] | None, after: Grant) -> Op | None:
         blank = replace(after, subject="", account=Account(sub=""))
         if held is not None and blank == held.record:
-            return Entry(None, is_new=False)
-        return Entry(self.grants.write(held, blank), is_new=False)
+            return None
+        return self.grants.write(held, blank)
 
-    def _is_verified(self, tenant: str, partition: str, unbound: Unbound) -> bool:
-        if unbound.verified or unbound.id_token is None:
-            return unbound.verified
-        id_token = self.tokens.open_text(Owner(tenant, partition), NO_MARK, unbound.id_token)
-        hint = AccountHint(sub=unbound.account.sub)
-        _, _, standing = self.examiner.verify(hint, unbound.client_id, id_token)
-        return standing is Standing.VERIFIED
-
-    def _claim(self, tenant: str, partition: str, unbound: Held[Unbound], binding: Binding) -> int:
-        capture = unbound.record
-        identity = Identity(tenant, binding.subject, capture.account.sub, capture.client_id)
-        for _ in range(_TRIES):
-            entry = self.enter(identity, capture.account, capture.token)
-            ops = [self.records.delete(unbound)] + ([entry.op] if entry.op else [])
-            try:
-                self.records.store.commit(ops)
-            except StoreConflictError as conflict:
-                if conflict.ref == unbound.ref:
-                    return 0  # another process joined it
-                continue
-            self.recheck_farewell(identity)
-            return 1
-        log.warning("join_postponed", tenant=tenant, partition=partition)
-        return 0
+def _fate(before: Grant, after: Grant, token: RefreshToken | None) -> Fate:
+    if token is None:
+        return Fate.ABSENT
+    if _holds(before, token) or token.mark in before.seen:
+        return Fate.KNOWN
+    return Fate.TAKEN if _holds(after, token) else Fate.SHUT_OUT
 
 
-def _claims(unbound: Unbound, bindings: Sequence[Held[Binding]]) -> Binding | None:
-    return next(
-        (
-            held.record
-            for held in bindings
-            if held.record.login == unbound.login and held.record.account_sub == unbound.account.sub
-        ),
-        None,
-    )
+def _holds(grant: Grant, token: RefreshToken) -> bool:
+    return any(token.mark == own.mark for own in grant.tokens)
 
 
 def _labelled(grant: Grant, account: Account) -> Grant:
-    """Take newer labels over; the account's identity is the grant's and never changes."""
-    if (account.email, account.hosted_domain) == (None, None) or account == grant.account:
-        return grant
-    return replace(grant, account=account)
+    """Take the labels that were told over; the account's identity is the grant's for ever."""
+    email = account.email or grant.account.email
+    hosted_domain = account.hosted_domain or grant.account.hosted_domain
+    labelled = replace(grant.account, email=email, hosted_domain=hosted_domain)
+    return grant if labelled == grant.account else replace(grant, account=labelled)

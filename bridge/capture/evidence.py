@@ -14,20 +14,28 @@ import msgspec
 
 from bridge.capture.wire import AccountHint, Capture, Login, SealedTokens, TokenResponse
 from bridge.errors import invalid
-from bridge.google.id_token import IdTokenInvalidError, IdTokenVerifier
+from bridge.google.id_token import (
+    CLOCK_SKEW,
+    IdTokenFlaw,
+    IdTokenInvalidError,
+    IdTokenVerifier,
+)
 from bridge.google.signing_keys import KeysUnavailableError
 from bridge.model import UNKNOWN_TIME, Account
 from bridge.secret import Secret
 from bridge.vault.keys import Keys
 
-_LONGEST_REFRESH_TOKEN: Final = 512  # Google's own bound
+LONGEST_REFRESH_TOKEN: Final = 512  # Google's own bound
+# Flaws of our own clock or of a message's age rather than of the token: Google retires its keys
+# after weeks, and a message may have waited for longer.
+_UNDECIDED: Final = frozenset({IdTokenFlaw.UNKNOWN_KEY, IdTokenFlaw.NOT_YET_VALID})
 
 
 class Standing(Enum):
     """How far the account of a capture is proven."""
 
     CLAIMED = auto()  # no ID token came
-    PENDING = auto()  # one came, and Google's keys cannot be had right now
+    PENDING = auto()  # one came, and cannot be checked for now
     VERIFIED = auto()
     CONTRADICTED = auto()  # one came, and is not for this account and client
 
@@ -62,26 +70,30 @@ class Examiner:
         self._keys = keys
         self._verifier = verifier
 
-    def examine(self, message: Capture | Login) -> Evidence:
+    def examine(self, message: Capture | Login, now: int) -> Evidence:
         """Return what a message's tokens are worth.
+
+        A time that the adapter tells is not believed beyond `now` and the skew of clocks: a token
+        from the future would outlive every later revocation.
 
         Raises:
             KeyUnavailableError: `tokens_jwe` is for a key that is not here; the IdP keeps it.
             BridgeError: `invalid_request` with the field.
         """
         tokens, told_time = self._tokens(message)
-        if tokens.refresh_token and len(tokens.refresh_token.reveal()) > _LONGEST_REFRESH_TOKEN:
+        if tokens.refresh_token and len(tokens.refresh_token.reveal()) > LONGEST_REFRESH_TOKEN:
             raise invalid(
                 "A refresh token has at most 512 characters.", field="tokens.refresh_token"
             )
-        time = told_time if told_time is not None else message.obtained_at
+        told = told_time if told_time is not None else message.obtained_at
+        time = UNKNOWN_TIME if told is None else min(told, now + CLOCK_SKEW)
         account, iat, standing = self.verify(message.account, message.client_id, tokens.id_token)
         return Evidence(
             account=account,
             refresh_token=tokens.refresh_token or None,
             lifetime=tokens.refresh_token_expires_in,
             id_token=tokens.id_token or None,
-            time=iat if iat is not None else (time or UNKNOWN_TIME),
+            time=iat if iat is not None else time,
             standing=standing,
             known=tuple(
                 t for t in (tokens.refresh_token, tokens.access_token, tokens.id_token) if t
@@ -99,8 +111,9 @@ class Examiner:
             # A hook message may arrive days late, kept while the bridge was down: the token
             # proves that login still, so its expiry does not matter.
             signed = self._verifier.verify(id_token, audiences={client_id}, check_expiry=False)
-        except IdTokenInvalidError:
-            return claimed, None, Standing.CONTRADICTED
+        except IdTokenInvalidError as error:
+            undecided = error.flaw in _UNDECIDED
+            return claimed, None, Standing.PENDING if undecided else Standing.CONTRADICTED
         except KeysUnavailableError:
             return claimed, None, Standing.PENDING
         if signed.sub != hint.sub:
@@ -129,7 +142,7 @@ class Examiner:
 def _decoded(plain: bytes) -> SealedTokens:
     try:
         return msgspec.json.decode(plain, type=SealedTokens, dec_hook=secret_hook)
-    except (msgspec.MsgspecError, UnicodeDecodeError):
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         # Not chained, and not quoted: the error could name a part of the plaintext.
         raise invalid(
             "The encrypted tokens are not the JSON object that hooks/README.md describes.",

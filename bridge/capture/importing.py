@@ -13,11 +13,13 @@ from typing import Final
 
 import msgspec
 
-from bridge.capture.admission import Admission
-from bridge.capture.evidence import secret_hook
-from bridge.capture.wire import AccountHint, Name, Scope, Time, Wire
+from bridge.capture.admission import Admission, Arrival
+from bridge.capture.admission import Fate as Entrance
+from bridge.capture.evidence import LONGEST_REFRESH_TOKEN, secret_hook
+from bridge.capture.wire import AccountHint, Name, Time, Wire
 from bridge.config.tenants import TenantSettings
 from bridge.errors import BridgeError
+from bridge.google.id_token import CLOCK_SKEW
 from bridge.model import UNKNOWN_TIME, Account, Source
 from bridge.parsing import from_validation
 from bridge.secret import Secret
@@ -26,7 +28,6 @@ from bridge.vault.grants import Grants, Identity
 from bridge.vault.records import Records
 from bridge.vault.refresh_tokens import Owner, RefreshTokens
 
-_LONGEST: Final = 512
 _TRIES: Final = 20
 
 
@@ -40,7 +41,7 @@ class ImportLine(Wire, frozen=True):
     tenant: Name
     subject: Name
     account: AccountHint
-    client: Scope
+    client: Name
     refresh_token: Secret
     obtained_at: Time | None = None
 
@@ -52,6 +53,13 @@ class Fate(StrEnum):
     KNOWN = "known"
     SHUT_OUT = "shut_out"
     WRONG = "wrong"
+
+
+_FATES: Final = {
+    Entrance.TAKEN: Fate.IMPORTED,
+    Entrance.KNOWN: Fate.KNOWN,
+    Entrance.SHUT_OUT: Fate.SHUT_OUT,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,44 +108,43 @@ class Importer:
             line = decoder.decode(raw)
         except msgspec.ValidationError as error:
             raise LineError(from_validation(error)) from None
-        except (msgspec.DecodeError, UnicodeDecodeError):
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             raise LineError("is not JSON in UTF-8") from None
         tenant = self.tenants.get(line.tenant)
         if tenant is None:
             raise LineError("tenant: is not in the configuration")
         if tenant.client(line.client) is None:
             raise LineError("client: the tenant has no Google client of this id")
-        if not 0 < len(line.refresh_token.reveal()) <= _LONGEST:
-            raise LineError("refresh_token: has between 1 and 512 characters")
+        if not 0 < len(line.refresh_token.reveal()) <= LONGEST_REFRESH_TOKEN:
+            raise LineError(f"refresh_token: has between 1 and {LONGEST_REFRESH_TOKEN} characters")
         return line
 
     def _take(self, line: ImportLine, *, dry_run: bool) -> Fate:
-        identity = Identity(line.tenant, line.subject, line.account.sub, line.client)
-        account = Account(
-            sub=line.account.sub, email=line.account.email, hosted_domain=line.account.hd
-        )
-        owner = Owner(line.tenant, self.grants.partition(line.tenant, line.account.sub))
-        token = self.tokens.seal(
-            owner,
-            line.refresh_token,
-            time=line.obtained_at or UNKNOWN_TIME,
-            source=Source.IMPORT,
-        )
+        arrival = self._arrival(line)
         for _ in range(_TRIES):
-            held = self.grants.at(self.grants.ref(identity))
-            if held is not None and token.mark in held.record.seen:
-                return Fate.KNOWN
-            entry = self.admission.enter(identity, account, token)
-            fate = Fate.IMPORTED if entry.is_new else Fate.SHUT_OUT
-            if dry_run or entry.op is None:
-                return fate
-            try:
-                self.records.store.commit([entry.op])
-            except StoreConflictError:
-                continue
-            self.admission.recheck_farewell(identity)
-            return fate
+            entry = self.admission.enter(arrival)
+            if entry.op is not None and not dry_run:
+                try:
+                    self.records.store.commit([entry.op])
+                except StoreConflictError:
+                    continue
+                self.admission.recheck_farewell(arrival.identity, arrival.time)
+            return _FATES[entry.fate]
         raise LineError("the grant keeps changing; run the import again")
+
+    def _arrival(self, line: ImportLine) -> Arrival:
+        account = line.account
+        told = UNKNOWN_TIME if line.obtained_at is None else line.obtained_at
+        # As at the hook: a token from the future would outlive every later revocation.
+        time = min(told, int(self.admission.clock.now()) + CLOCK_SKEW)
+        owner = Owner(line.tenant, self.grants.partition(line.tenant, account.sub))
+        token = self.tokens.seal(owner, line.refresh_token, time=time, source=Source.IMPORT)
+        return Arrival(
+            identity=Identity(line.tenant, line.subject, account.sub, line.client),
+            account=Account(sub=account.sub, email=account.email, hosted_domain=account.hd),
+            token=token,
+            time=time,
+        )
 
 
 class LineError(Exception):

@@ -10,11 +10,14 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta
 
+from bridge import parsing
 from bridge.secret import Secret
 
-Name = Annotated[str, Meta(min_length=1, max_length=255)]
+Name = parsing.Name
+Sub = parsing.Word
 Time = Annotated[int, Meta(ge=0, le=2**40)]
-Scope = Annotated[str, Meta(min_length=1, max_length=255)]
+Seconds = Annotated[int, Meta(ge=0, le=2**40)]
+Scope = parsing.Word
 
 
 class Wire(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -24,7 +27,7 @@ class Wire(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 class AccountHint(Wire, frozen=True):
     """The Google account as the IdP tells it; `sub` is what counts."""
 
-    sub: Annotated[str, Meta(min_length=1, max_length=255, pattern="^[!-~]+$")]
+    sub: Sub
     email: Name | None = None
     hd: Name | None = None
 
@@ -32,7 +35,7 @@ class AccountHint(Wire, frozen=True):
 class AccountName(Wire, frozen=True):
     """A Google account by its identity."""
 
-    sub: Annotated[str, Meta(min_length=1, max_length=255, pattern="^[!-~]+$")]
+    sub: Sub
 
 
 class TokenResponse(Wire, frozen=True):
@@ -42,8 +45,8 @@ class TokenResponse(Wire, frozen=True):
     access_token: Secret | None = None
     id_token: Secret | None = None
     token_type: str | None = None
-    expires_in: int | None = None
-    refresh_token_expires_in: int | None = None
+    expires_in: Seconds | None = None
+    refresh_token_expires_in: Seconds | None = None
     scope: str | None = None
 
 
@@ -132,7 +135,14 @@ class UserDeleted(Wire, frozen=True, tag="user_deleted"):
 HookMessage = Capture | Bind | Decide | Login | Unlinked | UserDeleted
 
 Result = Literal[
-    "captured", "known", "no_refresh_token", "quarantined", "bound", "waiting", "forgotten"
+    "captured",
+    "known",
+    "no_refresh_token",
+    "shut_out",
+    "quarantined",
+    "bound",
+    "waiting",
+    "forgotten",
 ]
 
 
@@ -141,11 +151,12 @@ class HookAnswer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     Attributes:
         result: what became of the message: a new refresh token is on disk (`captured`), it was
-            known, there was none, it is kept apart because its ID token contradicts the message
-            (`quarantined`); a login is `bound`, or still `waiting` for its capture; or all was
+            known, there was none, it is older than a revocation or forgetting (`shut_out`), it is
+            kept apart because its ID token contradicts the message (`quarantined`); a login is
+            `bound`, or still `waiting` for a capture that proves its account; or all was
             `forgotten`.
         decision: for `decide` and `login`.
-        reason: why so.
+        reason: why so; of a `capture`, what keeps a binding from claiming it.
         profile: the profile of a `login`, without tokens.
     """
 

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
 import click
 
-from bridge.config import Loaded, load_with_files
-from bridge.config.environment import CONFIG_VARIABLE, PREFIX
+from bridge.config import Loaded, Mode, load_with_files
+from bridge.config.draft import Draft, read_toml
+from bridge.config.environment import CONFIG_VARIABLE, PREFIX, overlay
+from bridge.config.problems import ConfigError
 
 DEFAULT_NAME: Final = "bridge.toml"
 
@@ -33,7 +35,33 @@ def load_configuration(config: Path | None) -> Loaded:
     Raises:
         ConfigError: with every problem there is.
     """
-    return load_with_files(config or _default(), os.environ)
+    return load_with_files(*source_of(config))
+
+
+def source_of(config: Path | None) -> tuple[Path | None, Mapping[str, str]]:
+    """Return where a command's configuration comes from: a file, if any, and the environment."""
+    return config or _default(), os.environ
+
+
+def mode_told(config: Path | None) -> Mode | None:
+    """Return the mode of the configuration around, however incomplete the rest of it is.
+
+    Returns:
+        None if there is no configuration at all.
+
+    Raises:
+        ConfigError: the file cannot be read, so that nobody knows its mode.
+    """
+    path = config or (Path(DEFAULT_NAME) if Path(DEFAULT_NAME).exists() else None)
+    draft = Draft(folder=path.absolute().parent if path else Path.cwd())
+    if path is not None:
+        read_toml(draft, path)
+        if draft.problems:
+            raise ConfigError(draft.problems)
+    overlay(draft, os.environ)
+    if path is None and not draft.tree:
+        return None
+    return Mode.DEVELOPMENT if draft.tree.get("mode") == Mode.DEVELOPMENT else Mode.PRODUCTION
 
 
 def _default() -> Path | None:

@@ -33,6 +33,11 @@ class Envelope:
         keys = [ECKey.import_key(json.loads(key.reveal())) for key in private_keys]
         self._keys = {key.kid: key for key in keys if key.kid}
 
+    @property
+    def ids(self) -> tuple[str, ...]:
+        """The `kid` of each key, the one that senders use first."""
+        return tuple(self._keys)
+
     def public_jwks(self) -> dict[str, Any]:
         """Return the public keys as a JWK set (RFC 7517) with `use` and `alg`."""
         public = KeySet(list(self._keys.values())).as_dict(private=False)
@@ -56,7 +61,7 @@ class Envelope:
         key = self._key_for(compact, field)
         try:
             opened = jwe.decrypt_compact(compact, key, algorithms=_ALGORITHMS)
-        except (JoseError, ValueError, TypeError, KeyError):
+        except (JoseError, ValueError, TypeError, KeyError, RecursionError):
             raise _unreadable(field) from None
         if opened.plaintext is None:
             raise _unreadable(field)
@@ -66,7 +71,7 @@ class Envelope:
         try:
             header = json.loads(_decoded(compact.split(".", 1)[0]))
             kid = header["kid"]
-        except (ValueError, TypeError, KeyError):
+        except (ValueError, TypeError, KeyError, RecursionError):
             raise _unreadable(field) from None
         key = self._keys.get(kid) if isinstance(kid, str) else None
         if key is None:

@@ -7,6 +7,7 @@ each purpose, so a hash made for one purpose says nothing about another.
 from __future__ import annotations
 
 import base64
+import binascii
 import hashlib
 import hmac
 from typing import Final
@@ -17,11 +18,13 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from bridge.crypto.keyring import bind
 from bridge.secret import Secret
 
+_INDEX_BYTES: Final = 12
+_URL_SAFE: Final = bytes.maketrans(b"+/", b"-_")
 _PREFIX_LENGTH: Final = 16  # RISC `prefix`: the first 16 characters of the refresh token
 
 
 class KeyedHasher:
-    """HMAC-SHA256 cut to 128 or 80 bits, under keys derived from one secret."""
+    """HMAC-SHA256 cut to 128 or 96 bits, under keys derived from one secret."""
 
     def __init__(self, secret: bytes) -> None:
         self._keys = {
@@ -50,7 +53,9 @@ class KeyedHasher:
 
     def index(self, *parts: str) -> str:
         """Return a 16-character name of private values, for an index column or a partition."""
-        return base64.b32encode(self._digest(b"index", bind(*parts))[:10]).decode().lower()
+        name = self._digest(b"index", bind(*parts))[:_INDEX_BYTES]
+        # By binascii: base64's own functions take a microsecond more, and every read comes here.
+        return binascii.b2a_base64(name, newline=False).translate(_URL_SAFE).decode()
 
     def body(self, raw: bytes) -> bytes:
         """Hash a message's body, to tell a repetition from a reuse of its id."""

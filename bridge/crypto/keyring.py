@@ -54,10 +54,14 @@ class Keyring:
         """The ids of all keys, the sealing one first."""
         return tuple(self._ciphers)
 
-    def seal(self, plain: bytes, bound_to: bytes) -> bytes:
-        """Encrypt under the sealing key; `bound_to` must be given again to open."""
+    def seal(self, key_id: str, plain: bytes, bound_to: bytes) -> bytes:
+        """Encrypt under the key `key_id`; `bound_to` must be given again to open.
+
+        Raises:
+            KeyUnavailableError: the key is not here.
+        """
         nonce = os.urandom(_NONCE)
-        return _FORMAT + nonce + self._ciphers[self.sealing_id].encrypt(nonce, plain, bound_to)
+        return _FORMAT + nonce + self._cipher(key_id).encrypt(nonce, plain, bound_to)
 
     def open(self, key_id: str, sealed: bytes, bound_to: bytes) -> bytes:
         """Decrypt what the key `key_id` sealed.
@@ -66,9 +70,7 @@ class Keyring:
             KeyUnavailableError: the key is not here.
             SealBrokenError: the bytes or what they are bound to are not as sealed.
         """
-        cipher = self._ciphers.get(key_id)
-        if cipher is None:
-            raise KeyUnavailableError(key_id)
+        cipher = self._cipher(key_id)
         if sealed[:1] != _FORMAT:
             raise SealBrokenError("unknown format")
         try:
@@ -76,6 +78,12 @@ class Keyring:
         except (InvalidTag, ValueError):
             # Without a cause: InvalidTag says nothing, and a traceback's locals hold the bytes.
             raise SealBrokenError("does not open") from None
+
+    def _cipher(self, key_id: str) -> AESGCM:
+        cipher = self._ciphers.get(key_id)
+        if cipher is None:
+            raise KeyUnavailableError(key_id)
+        return cipher
 
 
 def bind(*parts: str) -> bytes:

@@ -35,7 +35,7 @@ class Accounts:
             ValueError: the `sub` or the email is taken, or the `sub` not 1 to 255 ASCII.
         """
         sub = sub or minting.subject()
-        email = email or f"user{sub[-8:]}@{hd or 'gmail.com'}"
+        email = email or f"user{sub}@{hd or 'gmail.com'}"
         if not (sub.isascii() and len(sub) <= 255):  # noqa: PLR2004 - Google's limit
             raise ValueError("a sub is at most 255 ASCII characters")
         account = Account(
@@ -119,7 +119,8 @@ class Accounts:
         """Give an account another address that is free; its `sub` stays."""
         account = self.get(who)
         with self._core.lock:
-            if self.find(email) not in {None, account}:
+            holder = self.find(email)
+            if holder is not None and holder is not account:
                 raise ValueError("an account with this email exists")
             del self._by_email[account.email.lower()]
             account.email = email

@@ -59,7 +59,8 @@ class SigningKeys:
         return self._keys[0] if self._keys else self._rotate()
 
     def _rotate(self) -> RSAKey:
-        parameters = {"kid": minting.opaque_id(), "alg": "RS256", "use": "sig"}
-        key = RSAKey.generate_key(_BITS, parameters, private=True)
+        key = RSAKey.generate_key(
+            _BITS, {"kid": minting.opaque_id(), "alg": "RS256", "use": "sig"}, private=True
+        )
         self._keys = [key, *self._keys[:1]]
         return key

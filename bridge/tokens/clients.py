@@ -5,11 +5,9 @@ Owns the look-up and the defaults that a client inherits. Knows no grant.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
-from bridge.config.settings import GoogleSettings
-from bridge.config.tenants import ClientSettings, TenantSettings
+from bridge.config import ClientSettings, Settings
 from bridge.google.credentials import ClientCredentials
 
 
@@ -40,11 +38,11 @@ class Client:
 class Clients:
     """All clients of all tenants."""
 
-    def __init__(self, tenants: Mapping[str, TenantSettings], google: GoogleSettings) -> None:
+    def __init__(self, settings: Settings) -> None:
         self._clients = {
-            (tenant, settings.client_id): _client(tenant, settings, google)
-            for tenant, its in tenants.items()
-            for settings in its.clients
+            (tenant, client.client_id): _client(tenant, client, settings)
+            for tenant, its in settings.tenants.items()
+            for client in its.clients
         }
 
     def find(self, tenant: str, client_id: str) -> Client | None:
@@ -56,12 +54,11 @@ class Clients:
         return [client for (name, _), client in self._clients.items() if name == tenant]
 
 
-def _client(tenant: str, settings: ClientSettings, google: GoogleSettings) -> Client:
-    narrowing = google.narrowing if settings.narrowing is None else settings.narrowing
+def _client(tenant: str, client: ClientSettings, settings: Settings) -> Client:
     return Client(
         tenant=tenant,
-        credentials=ClientCredentials(settings.client_id, settings.client_secret),
-        project=settings.project,
-        narrowing=narrowing,
-        refreshes_per_second=settings.refreshes_per_second or google.refreshes_per_second,
+        credentials=ClientCredentials(client.client_id, client.client_secret),
+        project=client.project,
+        narrowing=settings.narrowing(client),
+        refreshes_per_second=settings.refreshes_per_second(client),
     )

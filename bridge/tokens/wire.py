@@ -10,12 +10,10 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
+from bridge.parsing import Label, Name, Word
 from bridge.secret import Secret
 
-Name = Annotated[str, Meta(min_length=1, max_length=255)]
-ScopeText = Annotated[str, Meta(min_length=1, max_length=255)]
-Label = Annotated[str, Meta(min_length=1, max_length=128, pattern="^[ -~]+$")]
-Fingerprint = Annotated[str, Meta(pattern="^fp_[0-9a-f]{16}$")]
+Fingerprint = Annotated[str, Meta(max_length=19, pattern="^fp_[0-9a-f]{16}$")]
 
 LONGEST_MIN_TTL_S = 1800
 
@@ -38,11 +36,11 @@ class TokenRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
 
     tenant: Name | None = None
     subject: Name | None = None
-    grant: Name | None = None
-    account: Name | None = None
-    client: Name | None = None
-    scopes: Annotated[tuple[ScopeText, ...], Meta(max_length=100)] = ()
-    actions: Annotated[tuple[ScopeText, ...], Meta(max_length=100)] = ()
+    grant: Word | None = None
+    account: Word | None = None
+    client: Word | None = None
+    scopes: Annotated[tuple[Word, ...], Meta(max_length=100)] = ()
+    actions: Annotated[tuple[Word, ...], Meta(max_length=100)] = ()
     min_ttl: Annotated[int, Meta(ge=0, le=LONGEST_MIN_TTL_S)] = 300
     rejected: Fingerprint | None = None
     run: Label | None = None

@@ -35,6 +35,11 @@ def forget(grant: Grant, at: int, now: int) -> Grant:
     )
 
 
+def forget_now(grant: Grant, now: int) -> Grant:
+    """Drop every refresh token that is held, those too that a faster clock has dated ahead."""
+    return forget(grant, max([now, *(token.time for token in grant.tokens)]), now)
+
+
 def _later(grant: Grant, at: int) -> int:
     return max(at, grant.forgotten_at or 0)
 
@@ -55,10 +60,14 @@ def begin_revoking(grant: Grant, now: int) -> Grant:
 
 
 def revoke(grant: Grant, at: int, now: int) -> Grant:
-    """Record Google's revocation at Google's time `at`.
+    """Record Google's revocation, at Google's time `at`, of a grant that is being revoked.
 
-    Candidates from then on may be alive: they stay, to be tried.
+    Candidates from then on may be alive: they stay, to be tried. A grant that is past its
+    revocation is left alone: of two processes that carry one out, the later must not end what the
+    user has consented to since.
     """
+    if grant.state is not State.REVOKING:
+        return grant
     ended = replace(
         grant,
         state=State.REVOKED,
@@ -73,23 +82,28 @@ def revoke(grant: Grant, at: int, now: int) -> Grant:
         live=None,
         spare=None,
         access=(),
-        candidates=_from(grant, at),
+        candidates=tuple(t for t in grant.candidates if t.time >= at),
         otherwise=(State.REVOKED, None),
     )
 
 
 def revoke_with_project(grant: Grant, at: int, now: int) -> Grant:
-    """Record that a revocation for another client of the same Google project ended this grant."""
+    """Record that a revocation for another client of the same Google project ended this grant.
+
+    What the user consented to after it stays.
+    """
     if not grant.tokens:
         return grant
-    ended = replace(grant, revoked_at=max(at, grant.revoked_at or 0))
+    # Google dates to the second: of its own second, only what is unproven may be from after it.
+    left = _with_tokens(grant, lambda t: t.time > at or (t.time == at and t in grant.candidates))
     return settle(
-        ended,
+        grant,
         now,
-        live=None,
-        spare=None,
-        access=(),
-        candidates=_from(grant, at),
+        live=left.live,
+        spare=left.spare,
+        candidates=left.candidates,
+        access=grant.access if left.live else (),
+        revoked_at=max(at, grant.revoked_at or 0),
         otherwise=(State.REAUTH_REQUIRED, "project_revoked"),
     )
 
@@ -112,10 +126,6 @@ def reconsider(grant: Grant, now: int) -> Grant:
     return settle(
         grant, now, live=cleared(grant.live), spare=cleared(grant.spare), candidates=candidates
     )
-
-
-def _from(grant: Grant, at: int) -> tuple[RefreshToken, ...]:
-    return tuple(t for t in grant.candidates if t.time >= at)
 
 
 def _with_tokens(grant: Grant, keep: Callable[[RefreshToken], bool]) -> Grant:

@@ -6,6 +6,7 @@ of `lifecycle` and `endings`.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 from typing import Final, NamedTuple
 
@@ -21,6 +22,7 @@ from bridge.vault.refresh_tokens import Owner, RefreshTokens
 KIND: Final = "grant"
 FORGOTTEN_KEPT_S: Final = 90 * 24 * 3600
 _PART: Final = 16
+_ID: Final = re.compile(r"g_[A-Za-z0-9_-]{32}")
 _TRIES: Final = 50
 
 
@@ -61,7 +63,7 @@ class Grants:
             Query(KIND, tenant=tenant, subject=self._subject_index(tenant, subject))
         )
         found = [self._records.open(row, Grant) for row in rows]
-        # An index hash of 80 bits could collide; the record itself says whose it is.
+        # An index hash of 96 bits could collide; the record itself says whose it is.
         return [held for held in found if held.record.subject == subject]
 
     def get(self, grant_id: str) -> Held[Grant] | None:
@@ -134,14 +136,16 @@ class Grants:
 
     def write(self, held: Held[Grant] | None, grant: Grant) -> Op:
         """Return the write of a grant: over what was read, or new."""
-        grant = self._under_the_sealing_key(grant)
+        # Once, for both seals: the sealing key may become another in between.
+        key_id = self._records.keys.present.records.sealing_id
+        grant = self._under(key_id, grant)
         index = self._index(grant)
         if held is not None:
-            return self._records.replace(held, grant, index)
+            return self._records.replace(held, grant, index, key_id=key_id)
         ref = parse_id(grant.id)
         if ref is None:
             raise ValueError("a grant is named by its place")
-        return self._records.put(ref, grant, index)
+        return self._records.put(ref, grant, index, key_id=key_id)
 
     def update(self, ref: Ref, change: Callable[[Grant], Grant]) -> Grant:
         """Apply `change` to the present grant, again if somebody else wrote meanwhile.
@@ -176,22 +180,23 @@ class Grants:
         except CorruptRecordError:
             return None
 
-    def _under_the_sealing_key(self, grant: Grant) -> Grant:
+    def _under(self, key_id: str, grant: Grant) -> Grant:
         owner = self.owner(grant)
 
         def anew(token: RefreshToken | None) -> RefreshToken | None:
-            return None if token is None else self._tokens.resealed(owner, token)
+            return None if token is None else self._tokens.resealed(owner, token, key_id)
 
         return replace(
             grant,
             live=anew(grant.live),
             spare=anew(grant.spare),
-            candidates=tuple(self._tokens.resealed(owner, t) for t in grant.candidates),
+            candidates=tuple(self._tokens.resealed(owner, t, key_id) for t in grant.candidates),
         )
 
     def _index(self, grant: Grant) -> Index:
         if grant.state is State.FORGOTTEN:
-            expires_at = int(self._clock.now()) + FORGOTTEN_KEPT_S
+            # From the forgetting on: neither a rotation of keys nor a late message prolongs it.
+            expires_at = grant.changed_at + FORGOTTEN_KEPT_S
             return Index(tenant=grant.tenant, state=grant.state, expires_at=expires_at)
         return Index(
             tenant=grant.tenant,
@@ -214,7 +219,6 @@ def format_id(ref: Ref) -> str:
 
 def parse_id(grant_id: str) -> Ref | None:
     """Return the place that a grant id names, or None if it is not one."""
-    body = grant_id.removeprefix("g_")
-    if len(body) != 2 * _PART or len(grant_id) == len(body) or not body.isascii():
+    if not _ID.fullmatch(grant_id):
         return None
-    return Ref(KIND, body[:_PART], body[_PART:]) if body.isalnum() else None
+    return Ref(KIND, grant_id[2 : 2 + _PART], grant_id[2 + _PART :])

@@ -13,9 +13,13 @@ from bridge.clock import Clock
 from bridge.model import Binding, Farewell, Recorded, Unbound
 from bridge.store.base import Op, Query, Ref, Row
 from bridge.vault.records import Held, Index, Records
+from bridge.vault.refresh_tokens import key_id_of
 
 UNBOUND_KEPT_S: Final = 90 * 24 * 3600
 MESSAGE_KEPT_S: Final = 14 * 24 * 3600
+CLAIMED_KEPT_S: Final = 24 * 3600
+
+_WAITING: Final = "waiting"
 
 MESSAGE: Final = "message"
 GUARD: Final = "guard"
@@ -71,39 +75,59 @@ class Inbox:
     def keep_unbound(self, partition: str, tenant: str, unbound: Unbound) -> Op | None:
         """Return the write of a capture that nobody has claimed; None if it is kept already."""
         mark = unbound.token.mark.hex() if unbound.token else ""
-        name = self._hasher.index("unbound", unbound.login, unbound.client_id, mark)
+        # Its standing is a part of its name: a proven capture is not lost to an unproven one of the
+        # same login that came before.
+        standing = "verified" if unbound.verified else "pending" if unbound.id_token else "claimed"
+        name = self._hasher.index("unbound", unbound.login, unbound.client_id, mark, standing)
         ref = Ref(UNBOUND, partition, name)
         if self._records.store.get(ref) is not None:
             return None
-        return self._records.put(
-            ref, unbound, Index(tenant=tenant, expires_at=self._in(UNBOUND_KEPT_S))
-        )
+        index = Index(tenant=tenant, expires_at=self._in(UNBOUND_KEPT_S))
+        sealed = unbound.token.sealed if unbound.token else unbound.id_token
+        return self._records.put(ref, unbound, index, key_id=key_id_of(sealed) if sealed else None)
 
     def unbound(self, partition: str) -> Sequence[Held[Unbound]]:
         """Return the unclaimed captures of an account."""
         return list(self._records.every(Query(UNBOUND, partition=partition), Unbound))
 
-    def keep_binding(self, partition: str, tenant: str, binding: Binding) -> Op | None:
-        """Return the write of a binding; None if it is kept already."""
-        name = self._hasher.index("binding", binding.login, binding.subject)
-        ref = Ref(BINDING, partition, name)
-        if self._records.store.get(ref) is not None:
+    def binding(self, partition: str, login: str) -> Held[Binding] | None:
+        """Return whose a login is, if that was said."""
+        return self._records.get(self._binding_ref(partition, login), Binding)
+
+    def keep_binding(self, partition: str, tenant: str, binding: Binding) -> Op:
+        """Return the write of a login's one binding."""
+        index = Index(tenant=tenant, state=_WAITING, expires_at=self._in(UNBOUND_KEPT_S))
+        return self._records.put(self._binding_ref(partition, binding.login), binding, index)
+
+    def has_claimed(self, binding: Held[Binding]) -> bool:
+        """Tell whether a binding has claimed a capture."""
+        return binding.index.state != _WAITING
+
+    def retire_binding(self, binding: Held[Binding]) -> Op | None:
+        """Return the write that notes a binding's first claim; None if it is noted.
+
+        It stays for a day, for more captures of the same login, and is no longer looked after: an
+        account's bindings would otherwise grow by one a login.
+        """
+        if self.has_claimed(binding):
             return None
-        return self._records.put(
-            ref, binding, Index(tenant=tenant, expires_at=self._in(UNBOUND_KEPT_S))
-        )
+        index = Index(tenant=binding.index.tenant, expires_at=self._in(CLAIMED_KEPT_S))
+        return self._records.replace(binding, binding.record, index)
 
     def bindings(self, partition: str) -> Sequence[Held[Binding]]:
         """Return the bindings of an account's logins."""
         return list(self._records.every(Query(BINDING, partition=partition), Binding))
 
     def waiting_partitions(self) -> Iterator[tuple[str, str]]:
-        """Yield (tenant, partition) wherever a binding exists, for captures still to be joined."""
-        seen: set[str] = set()
-        for held in self._records.every(Query(BINDING), Binding):
-            if held.ref.partition not in seen:
-                seen.add(held.ref.partition)
-                yield held.index.tenant, held.ref.partition
+        """Yield (tenant, partition) wherever a binding has not claimed anything yet."""
+        start: Ref | None = None
+        last = ""
+        while rows := self._records.store.list(Query(BINDING, state=_WAITING, after=start)):
+            for row in rows:
+                if row.ref.partition != last:
+                    last = row.ref.partition
+                    yield row.tenant, last
+            start = rows[-1].ref
 
     def login(self, tenant: str, login_id: str) -> str:
         """Return the keyed hash of a login."""
@@ -137,6 +161,9 @@ class Inbox:
     def _farewell_ref(self, tenant: str, subject: str, account_sub: str | None) -> Ref:
         partition = self.subject_partition(tenant, subject)
         return Ref(FAREWELL, partition, self._hasher.index("farewell", account_sub or ""))
+
+    def _binding_ref(self, partition: str, login: str) -> Ref:
+        return Ref(BINDING, partition, self._hasher.index("binding", login))
 
     def _message_ref(self, partition: str, message: Message) -> Ref:
         return Ref(MESSAGE, partition, self._hasher.index("message", message.tenant, message.id))

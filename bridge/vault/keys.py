@@ -7,10 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Final
 
 from bridge.crypto.envelope import Envelope
 from bridge.crypto.hashes import KeyedHasher
 from bridge.crypto.keyring import Keyring
+
+_CHECK: Final = "hash-check"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +46,14 @@ class Keys:
         return self._material.hasher
 
     def refill(self, material: KeyMaterial) -> None:
-        """Use `material` from now on, and tell whoever asked to know."""
+        """Use `material` from now on, and tell whoever asked to know.
+
+        Raises:
+            ValueError: its hash key is another. Nothing stored would be found again, and what is
+                captured meanwhile would be lost with these keys.
+        """
+        if material.hasher.index(_CHECK) != self._material.hasher.index(_CHECK):
+            raise ValueError("the hash key of a store never changes")
         self._material = material
         for tell in self._listeners:
             tell(material)

@@ -24,7 +24,7 @@ def admit(grant: Grant, token: RefreshToken, now: int) -> Grant:
     One seen before changes nothing; one from before the last revocation or forgetting is only
     remembered. While another serves, that one goes on serving.
     """
-    if token.mark in grant.seen:
+    if _is_known(grant, token.mark):
         return grant
     known = replace(
         grant,
@@ -35,6 +35,11 @@ def admit(grant: Grant, token: RefreshToken, now: int) -> Grant:
         return known
     newest_first = sorted((token, *grant.candidates), key=lambda t: t.time, reverse=True)
     return settle(known, now, candidates=tuple(newest_first[:CANDIDATES_KEPT]))
+
+
+def _is_known(grant: Grant, mark: bytes) -> bool:
+    # Held ones too: `seen` has an end, and a token must not compete with itself.
+    return mark in grant.seen or any(mark == token.mark for token in grant.tokens)
 
 
 def _is_too_old(grant: Grant, token: RefreshToken) -> bool:
@@ -64,9 +69,12 @@ def prove(grant: Grant, mark: bytes, scopes: tuple[str, ...], now: int) -> Grant
     """Record that Google honoured a refresh token, with these scopes.
 
     It becomes the live one if there is none that works, or if it is newer and grants at least as
-    much; otherwise it is kept as the spare.
+    much; otherwise it is kept as the spare. One that was forgotten meanwhile stays forgotten.
     """
-    token = replace(_held(grant, mark), scopes=scopes, verdict=None)
+    held = _held(grant, mark)
+    if held is None:
+        return grant
+    token = replace(held, scopes=scopes, verdict=None)
     live = grant.live
     if live is not None and live.mark == mark:
         # An access token for "all scopes" means those of its time.
@@ -114,12 +122,21 @@ def refuse(grant: Grant, mark: bytes, verdict: str, now: int) -> Grant:
 def rotate(grant: Grant, token: RefreshToken, now: int) -> Grant:
     """Take a refresh token that came with a refresh: it replaces the live one.
 
-    Google does not rotate; whoever does has ended the old token, which stays as the spare.
+    Google does not rotate; whoever does has probably ended the old token. That one is kept as the
+    spare, and the former spare to be tried after it.
     """
-    if token.mark in grant.seen:
+    if _is_known(grant, token.mark):
         return grant
     seen = (token.mark, *grant.seen)[:SEEN_KEPT]
-    return settle(replace(grant, seen=seen), now, live=token, spare=grant.live)
+    candidates = grant.candidates if grant.spare is None else (*grant.candidates, grant.spare)
+    newest_first = sorted(candidates, key=lambda t: t.time, reverse=True)
+    return settle(
+        replace(grant, seen=seen),
+        now,
+        live=token,
+        spare=grant.live,
+        candidates=tuple(newest_first[:CANDIDATES_KEPT]),
+    )
 
 
 def keep_access(grant: Grant, fresh: AccessToken, now: int) -> Grant:
@@ -192,8 +209,8 @@ def _serving(grant: Grant) -> bytes | None:
     return grant.live.mark if grant.live is not None else None
 
 
-def _held(grant: Grant, mark: bytes) -> RefreshToken:
-    return next(token for token in grant.tokens if token.mark == mark)
+def _held(grant: Grant, mark: bytes) -> RefreshToken | None:
+    return next((token for token in grant.tokens if token.mark == mark), None)
 
 
 def _without(grant: Grant, mark: bytes) -> Grant:

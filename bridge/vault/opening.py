@@ -87,8 +87,11 @@ class Opening:
             _write_witness(witness, mark)
 
     def accept(self, witness: Path) -> None:
-        """Take the store as it is now for the true one."""
-        seen = read_witness(witness)
+        """Take the store as it is now for the true one, whatever the witness remembers."""
+        try:
+            seen = read_witness(witness)
+        except StoreMismatchError:
+            seen = None
 
         def beyond(present: Mark | None) -> tuple[Mark, Index]:
             value = max(present.value if present else 0, seen.value if seen else 0) + 1
@@ -100,8 +103,9 @@ class Opening:
             _write_witness(witness, mark)
 
     def announce(self, instance: str, now: float) -> None:
-        """Say that this process runs, and which record keys it knows."""
-        server = Server(key_ids=self._records.keys.present.records.ids)
+        """Say that this process runs, and which record and hook keys it knows."""
+        present = self._records.keys.present
+        server = Server(key_ids=present.records.ids, hook_key_ids=present.envelope.ids)
         index = Index(expires_at=int(now) + SERVER_KEPT_S)
         ref = Ref(_SERVER, _SERVER, instance)
         self._records.upsert(ref, Server, lambda _: (server, index))
@@ -139,7 +143,11 @@ def read_witness(path: Path) -> Mark | None:
 def _write_witness(path: Path, mark: Mark) -> None:
     # One file a process: two that start at once must not tear each other's.
     fresh = path.with_name(f"{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
-    fresh.write_text(json.dumps({"store_id": mark.store_id, "value": mark.value}))
+    with fresh.open("w") as file:
+        file.write(json.dumps({"store_id": mark.store_id, "value": mark.value}))
+        file.flush()
+        # A power failure must not leave an empty file under the name: no start would pass it.
+        os.fsync(file.fileno())
     fresh.replace(path)
 
 

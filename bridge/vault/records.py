@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final, Generic, TypeVar
 
 import msgspec
+import structlog
 
 from bridge.crypto.keyring import SealBrokenError, bind
 from bridge.errors import BridgeError, Code
@@ -19,6 +20,8 @@ from bridge.model import Record
 from bridge.secret import Secret
 from bridge.store.base import Delete, Put, Query, Ref, Replace, Row, Store, StoreConflictError
 from bridge.vault.keys import Keys
+
+log = structlog.get_logger(__name__)
 
 _RANDOM_BITS: Final = 24
 
@@ -102,38 +105,32 @@ class Records:
         try:
             plain = self.keys.present.records.open(row.key_id, row.body, _bound_to(row))
             record: R = self._decoder(kind).decode(plain)
-        except (SealBrokenError, msgspec.MsgspecError):
+        except (SealBrokenError, msgspec.MsgspecError, ValueError):
+            # ValueError: a column holds what cannot be bound, so nobody sealed it like this.
             raise CorruptRecordError(row.ref) from None
         return Held(row.ref, record, row.version, index)
 
-    def put(self, ref: Ref, record: Record, index: Index = NO_INDEX) -> Put:
-        """Return the insertion of a new record."""
-        return Put(self.sealed(ref, record, index, next_version(0)))
+    def put(
+        self, ref: Ref, record: Record, index: Index = NO_INDEX, *, key_id: str | None = None
+    ) -> Put:
+        """Return the insertion of a new record, under the key `key_id` or else the sealing one.
 
-    def replace(self, held: Held[R], record: R, index: Index | None = None) -> Replace:
-        """Return the write of `record` over what was read."""
-        row = self.sealed(held.ref, record, index or held.index, next_version(held.version))
+        A record that holds sealed tokens names their key: it is by the record's that a rotation
+        finds them, and between the two seals the sealing key may become another.
+        """
+        return Put(self._sealed(ref, record, index, next_version(0), key_id))
+
+    def replace(
+        self, held: Held[R], record: R, index: Index | None = None, *, key_id: str | None = None
+    ) -> Replace:
+        """Return the write of `record` over what was read; `key_id` as in `put`."""
+        version = next_version(held.version)
+        row = self._sealed(held.ref, record, index or held.index, version, key_id)
         return Replace(row, held.version)
 
     def delete(self, held: Held[Any]) -> Delete:
         """Return the removal of what was read."""
         return Delete(held.ref, held.version)
-
-    def sealed(self, ref: Ref, record: Record, index: Index, version: int) -> Row:
-        """Return the row of a record."""
-        ring = self.keys.present.records
-        bare = Row(
-            ref=ref,
-            version=version,
-            body=b"",
-            key_id=ring.sealing_id,
-            tenant=index.tenant,
-            subject=index.subject,
-            account=index.account,
-            state=index.state,
-            expires_at=index.expires_at,
-        )
-        return replace(bare, body=ring.seal(encode(record), _bound_to(bare)))
 
     def upsert(self, ref: Ref, kind: type[R], change: Change[R]) -> R | None:
         """Write what `change` makes of the present record (None: there is none), until it holds.
@@ -154,10 +151,16 @@ class Records:
             return record
 
     def every(self, query: Query, kind: type[R]) -> Iterator[Held[R]]:
-        """Yield all records that a query selects, page after page."""
+        """Yield all records that a query selects, page after page, the damaged apart.
+
+        A damaged one is told in the log: it must not keep the others from being found.
+        """
         while rows := self.store.list(query):
             for row in rows:
-                yield self.open(row, kind)
+                try:
+                    yield self.open(row, kind)
+                except CorruptRecordError as error:
+                    log.error("record_corrupt", **error.context)
             query = replace(query, after=rows[-1].ref)
 
     def remove(self, ref: Ref, kind: type[Record]) -> None:
@@ -168,6 +171,23 @@ class Records:
             except StoreConflictError:
                 continue
             return
+
+    def _sealed(
+        self, ref: Ref, record: Record, index: Index, version: int, key_id: str | None
+    ) -> Row:
+        ring = self.keys.present.records
+        bare = Row(
+            ref=ref,
+            version=version,
+            body=b"",
+            key_id=key_id or ring.sealing_id,
+            tenant=index.tenant,
+            subject=index.subject,
+            account=index.account,
+            state=index.state,
+            expires_at=index.expires_at,
+        )
+        return replace(bare, body=ring.seal(bare.key_id, encode(record), _bound_to(bare)))
 
     def _decoder(self, kind: type[R]) -> msgspec.msgpack.Decoder[R]:
         decoder = self._decoders.get(kind)

@@ -68,30 +68,27 @@ class RefreshTokens:
         """
         return self.open_text(owner, token.mark, token.sealed)
 
-    def resealed(self, owner: Owner, token: RefreshToken) -> RefreshToken:
-        """Return the same token under the sealing key."""
-        if _key_id(token.sealed) == self._keys.present.records.sealing_id:
+    def resealed(self, owner: Owner, token: RefreshToken, key_id: str) -> RefreshToken:
+        """Return the same token under the record key `key_id`."""
+        if key_id_of(token.sealed) == key_id:
             return token
         plain = self.reveal(owner, token)
-        return replace(token, sealed=self.seal_text(owner, token.mark, plain))
+        return replace(token, sealed=self._sealed(owner, token.mark, plain, key_id))
 
-    def resealed_text(self, owner: Owner, sealed: bytes) -> bytes:
-        """Return a text sealed without a mark under the sealing key."""
-        return self.seal_text(owner, NO_MARK, self.open_text(owner, NO_MARK, sealed))
+    def resealed_text(self, owner: Owner, sealed: bytes, key_id: str) -> bytes:
+        """Return a text sealed without a mark under the record key `key_id`."""
+        return self._sealed(owner, NO_MARK, self.open_text(owner, NO_MARK, sealed), key_id)
 
     def seal_text(self, owner: Owner, mark: bytes, text: Secret) -> bytes:
         """Seal any token of an owner under a mark that names it."""
-        ring = self._keys.present.records
-        key_id = ring.sealing_id.encode()
-        sealed = ring.seal(text.reveal().encode(), _bound_to(owner, mark))
-        return len(key_id).to_bytes(_ID_LENGTH_BYTES, "big") + key_id + sealed
+        return self._sealed(owner, mark, text, self._keys.present.records.sealing_id)
 
     def open_text(self, owner: Owner, mark: bytes, sealed: bytes) -> Secret:
         """Open what `seal_text` sealed; raises as `reveal`."""
         body = sealed[_ID_LENGTH_BYTES + sealed[0] :]
         ring = self._keys.present.records
         try:
-            return Secret(ring.open(_key_id(sealed), body, _bound_to(owner, mark)).decode())
+            return Secret(ring.open(key_id_of(sealed), body, _bound_to(owner, mark)).decode())
         except SealBrokenError:
             raise BridgeError(
                 Code.RECORD_CORRUPT,
@@ -99,8 +96,15 @@ class RefreshTokens:
                 context={"partition": owner.partition},
             ) from None
 
+    def _sealed(self, owner: Owner, mark: bytes, text: Secret, key_id: str) -> bytes:
+        plain = text.reveal().encode()
+        sealed = self._keys.present.records.seal(key_id, plain, _bound_to(owner, mark))
+        name = key_id.encode()
+        return len(name).to_bytes(_ID_LENGTH_BYTES, "big") + name + sealed
 
-def _key_id(sealed: bytes) -> str:
+
+def key_id_of(sealed: bytes) -> str:
+    """Return the id of the record key that sealed a token."""
     return sealed[_ID_LENGTH_BYTES : _ID_LENGTH_BYTES + sealed[0]].decode()
 
 

@@ -6,11 +6,14 @@ has still to do is what the store lists under other keys.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import Final
 
+import structlog
 from msgspec.structs import replace
 
+from bridge.errors import BridgeError, Code
 from bridge.model import (
     Binding,
     CallerKey,
@@ -26,8 +29,12 @@ from bridge.model import (
 )
 from bridge.store.base import Op, Query, Row, StoreConflictError
 from bridge.vault.grants import Grants
-from bridge.vault.records import CorruptRecordError, Records
+from bridge.vault.records import Records
 from bridge.vault.refresh_tokens import Owner, RefreshTokens
+
+log = structlog.get_logger(__name__)
+
+_PAGE: Final = 1000
 
 KINDS: Final[dict[str, type[Record]]] = {
     "grant": Grant,
@@ -59,9 +66,8 @@ class Rotation:
         """
         damaged = 0
         for row in self._under_other_keys():
-            try:
-                op = self._anew(row)
-            except CorruptRecordError:
+            op = self._anew_or_none(row)
+            if op is None:
                 damaged += 1
                 continue
             try:
@@ -76,6 +82,16 @@ class Rotation:
         """Tell whether any record is still under a key."""
         return any(self._records.store.list(Query(kind, key_id=key_id, limit=1)) for kind in KINDS)
 
+    def census(self) -> Counter[str]:
+        """Return how many records are under each key, those of keys that are not here too."""
+        found: Counter[str] = Counter()
+        for kind in KINDS:
+            query = Query(kind, limit=_PAGE)
+            while rows := self._records.store.list(query):
+                found.update(row.key_id for row in rows)
+                query = Query(kind, after=rows[-1].ref, limit=_PAGE)
+        return found
+
     def _under_other_keys(self) -> Iterator[Row]:
         sealing = self._records.keys.present.records.sealing_id
         for kind in KINDS:
@@ -83,6 +99,16 @@ class Rotation:
             while rows := self._records.store.list(query):
                 yield from rows
                 query = Query(kind, key_id_not=sealing, after=rows[-1].ref)
+
+    def _anew_or_none(self, row: Row) -> Op | None:
+        try:
+            return self._anew(row)
+        except BridgeError as error:
+            if error.code not in (Code.RECORD_CORRUPT, Code.KEY_UNAVAILABLE):
+                raise
+            # One record must not keep all the others under a key that is to go.
+            log.error("record_passed_over", kind=row.ref.kind, code=error.code.value, **_at(row))
+            return None
 
     def _anew(self, row: Row) -> Op:
         if row.ref.kind == "grant":
@@ -96,12 +122,18 @@ class Rotation:
     def _unbound_anew(self, row: Row) -> Op:
         held = self._records.open(row, Unbound)
         owner = Owner(row.tenant, row.ref.partition)
+        key_id = self._records.keys.present.records.sealing_id
         token, id_token = held.record.token, held.record.id_token
         return self._records.replace(
             held,
             replace(
                 held.record,
-                token=None if token is None else self._tokens.resealed(owner, token),
-                id_token=None if id_token is None else self._tokens.resealed_text(owner, id_token),
+                token=token and self._tokens.resealed(owner, token, key_id),
+                id_token=id_token and self._tokens.resealed_text(owner, id_token, key_id),
             ),
+            key_id=key_id,
         )
+
+
+def _at(row: Row) -> dict[str, str]:
+    return {"record": f"{row.ref.partition}/{row.ref.id}", "key_id": row.key_id}

@@ -65,7 +65,7 @@ class GrantsQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 
     tenant: Annotated[str, Meta(min_length=1, max_length=63)]
     state: State | None = None
-    after: Annotated[str, Meta(pattern="^g_[a-z2-7]{32}$")] | None = None
+    after: Annotated[str, Meta(pattern="^g_[A-Za-z0-9_-]{32}$")] | None = None
     limit: Annotated[int, Meta(ge=1, le=500)] = 100
 
 

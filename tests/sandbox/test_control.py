@@ -10,7 +10,7 @@ import pytest
 from tests.sandbox.conftest import CALENDAR, DRIVE, MAIL, World
 
 
-def control(world: World, method: str, path: str, **body: object) -> Any:  # noqa: ANN401 - JSON
+def control(world: World, method: str, path: str, **body: object) -> Any:
     answer = world.http.request(method, f"{world.url}/sandbox/{path}", json=body or None)
     assert answer.status_code < 300, answer.text
     return answer.json()
@@ -45,7 +45,7 @@ def test_an_address_can_move_but_not_be_shared(world: World) -> None:
     assert world.google.accounts.find("bob@gmail.com") is None
 
 
-def act(world: World, name: str, **body: object) -> Any:  # noqa: ANN401 - JSON
+def act(world: World, name: str, **body: object) -> Any:
     return control(world, "POST", f"accounts/ann@gmail.com/{name}", **body)
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import json
 import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final, Self
 
@@ -80,7 +81,35 @@ class KeyFile:
 
     def with_record_key_added(self, now: float) -> Self:
         """Return the same with a fresh record key at the end: readable, not yet written with."""
-        return replace(self, record_keys=(*self.record_keys, _record_key(now)))
+        added = _record_key(_after(self.record_keys, now))
+        return replace(self, record_keys=(*self.record_keys, added))
+
+    def with_hook_key_added(self, now: float) -> Self:
+        """Return the same with a fresh hook key at the end: it opens, senders use the first."""
+        added = _hook_key(_after(self.hook_keys, now))
+        return replace(self, hook_keys=(*self.hook_keys, added))
+
+    def with_first_hook_key(self, key_id: str) -> Self:
+        """Return the same with this hook key first, so that senders encrypt to it.
+
+        Raises:
+            BridgeError: `not_found`, there is no such hook key.
+        """
+        first = self._hook_key(key_id)
+        return replace(
+            self, hook_keys=(first, *(key for key in self.hook_keys if key is not first))
+        )
+
+    def without_hook_key(self, key_id: str) -> Self:
+        """Return the same without this hook key. Who still has messages to it is not known here.
+
+        Raises:
+            BridgeError: `not_found`, there is no such hook key; `invalid_request`, senders use it.
+        """
+        gone = self._hook_key(key_id)
+        if gone is self.hook_keys[0]:
+            raise invalid("Senders encrypt to the first hook key; put another one first.")
+        return replace(self, hook_keys=tuple(key for key in self.hook_keys if key is not gone))
 
     def with_first(self, key_id: str) -> Self:
         """Return the same with this record key first, so that it writes.
@@ -109,6 +138,12 @@ class KeyFile:
                 return key
         raise BridgeError(Code.NOT_FOUND, "The key file has no record key with this id.")
 
+    def _hook_key(self, key_id: str) -> HookKey:
+        for key in self.hook_keys:
+            if key.id == key_id:
+                return key
+        raise BridgeError(Code.NOT_FOUND, "The key file has no hook key with this id.")
+
 
 def generate(now: float) -> KeyFile:
     """Return fresh keys, one of each kind.
@@ -128,6 +163,11 @@ def _hook_key(now: float) -> HookKey:
     kid = _id("e")
     jwk = ECKey.generate_key("P-256", {"kid": kid}, private=True).as_dict(private=True)
     return HookKey(kid, Secret(json.dumps(jwk, sort_keys=True)), int(now))
+
+
+def _after(keys: Sequence[RecordKey] | Sequence[HookKey], now: float) -> float:
+    # "The newest" must mean one key also when two are made within a second, or the clock stepped.
+    return max(now, *(key.created_at + 1 for key in keys))
 
 
 def _random_key() -> Secret:
