@@ -22,6 +22,8 @@ from bridge.capture.admission import Admission
 from bridge.capture.evidence import Examiner
 from bridge.capture.hook import Hook
 from bridge.capture.importing import Importer
+from bridge.capture.joining import Joining
+from bridge.capture.planning import Planner
 from bridge.clock import Clock, SystemClock
 from bridge.config import ConfigError, Settings
 from bridge.config.keys import KeyFile, read_keys
@@ -153,14 +155,9 @@ def build(settings: Settings, clock: Clock | None = None) -> Services:
     google = GoogleClient(endpoints, clock, transport)
     verifier = IdTokenVerifier(endpoints, clock, transport)
     examiner = Examiner(keys, verifier)
-    admission = Admission(
-        records=records,
-        grants=grants,
-        tokens=sealed,
-        inbox=inbox,
-        clients=clients,
-        examiner=examiner,
-        clock=clock,
+    admission = Admission(grants=grants, inbox=inbox, clients=clients, clock=clock)
+    joining = Joining(
+        records=records, tokens=sealed, inbox=inbox, examiner=examiner, admission=admission
     )
     admin = GrantAdmin(grants=grants, tokens=sealed, clients=clients, google=google, clock=clock)
     leases = LeaseKeeper(store)
@@ -204,11 +201,18 @@ def build(settings: Settings, clock: Clock | None = None) -> Services:
         hook=Hook(
             tenants=settings.tenants,
             records=records,
-            grants=grants,
-            tokens=sealed,
             inbox=inbox,
-            needs=needs,
-            examiner=examiner,
+            planner=Planner(
+                grants=grants,
+                tokens=sealed,
+                inbox=inbox,
+                needs=needs,
+                examiner=examiner,
+                admission=admission,
+                joining=joining,
+                clock=clock,
+            ),
+            joining=joining,
             admission=admission,
             clock=clock,
         ),
@@ -218,6 +222,7 @@ def build(settings: Settings, clock: Clock | None = None) -> Services:
             grants=grants,
             tokens=sealed,
             admission=admission,
+            clock=clock,
         ),
         admin=admin,
         key_admin=KeyAdmin(
@@ -237,7 +242,7 @@ def build(settings: Settings, clock: Clock | None = None) -> Services:
             opening=opening,
             grants=grants,
             inbox=inbox,
-            admission=admission,
+            joining=joining,
             admin=admin,
             clock=clock,
             witness=settings.witness_file,

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
 import structlog
 
-from bridge.admin.views import GrantPage, RevokeAnswer, view
+from bridge.admin.views import GrantPage, RevokeAnswer, ShownState, view
 from bridge.clock import Clock
 from bridge.errors import BridgeError, Code
 from bridge.google.client import GoogleClient
@@ -22,6 +23,9 @@ from bridge.vault import endings
 from bridge.vault.grants import Grants
 from bridge.vault.records import Held
 from bridge.vault.refresh_tokens import RefreshTokens
+
+_TRY_AGAIN_S: Final = 5
+_WRONG_CLIENT: Final = "wrong_client"
 
 log = structlog.get_logger(__name__)
 
@@ -37,13 +41,21 @@ class GrantAdmin:
     clock: Clock
 
     def page(
-        self, caller: Caller, tenant: str, state: State | None, after: str | None, limit: int
+        self, caller: Caller, tenant: str, state: ShownState | None, after: str | None, limit: int
     ) -> GrantPage:
-        """Return a page of a tenant's grants in the order of their ids."""
+        """Return a page of a tenant's grants in the order of their ids.
+
+        Raises:
+            BridgeError: `not_found`, for a tenant that is not there or not for this caller.
+        """
         _permit(caller, "grants:read")
         if not caller.sees(tenant):
-            return GrantPage(grants=(), next=None)
-        held = self.grants.page(tenant, state=state, after=after, limit=limit)
+            raise _no_tenant()
+        wanted = State(state.value) if state else None
+        held = self.grants.page(tenant, state=wanted, after=after, limit=limit)
+        # One that was taken out of the configuration is still there as long as its grants are.
+        if not held and not self.clients.of(tenant):
+            raise _no_tenant()
         last = held[-1].record.id if len(held) == limit else None
         return GrantPage(grants=tuple(view(h.record) for h in held), next=last)
 
@@ -53,15 +65,19 @@ class GrantAdmin:
         return self._visible(caller, grant_id)
 
     def forget(self, caller: Caller, grant_id: str) -> None:
-        """Drop a grant without telling Google; late messages will not bring it back."""
+        """Drop a grant without telling Google; late messages will not bring it back.
+
+        Raises:
+            BridgeError: `conflict`, while Google is still to be told of its revocation.
+        """
         _permit(caller, "grants:forget")
         held = self._visible(caller, grant_id)
         now = int(self.clock.now())
-        self.grants.update(held.ref, lambda g: endings.forget_now(g, now))
+        self.grants.update(held.ref, lambda g: _forgotten(g, now))
         log.info("forgotten", tenant=held.record.tenant, grant=grant_id, caller=caller.name)
 
     def revoke(self, caller: Caller, grant_id: str, *, dry_run: bool) -> RevokeAnswer:
-        """Have Google revoke a grant, and mark what dies with it.
+        """Have Google revoke a grant, and mark what dies with it; what is revoked stays as it is.
 
         Raises:
             BridgeError: `forbidden`, also if grants of a tenant where the caller may not revoke
@@ -71,14 +87,14 @@ class GrantAdmin:
         held = self._visible(caller, grant_id)
         siblings = self._siblings(held.record)
         _permit_siblings(caller, siblings)
-        if not dry_run:
+        if not dry_run and held.record.state is not State.REVOKED:
             log.info("revoking", tenant=held.record.tenant, grant=grant_id, caller=caller.name)
             now = int(self.clock.now())
             self.grants.update(held.ref, lambda g: endings.begin_revoking(g, now))
             self.carry_on(held)
         return RevokeAnswer(
             grant=grant_id,
-            state=self._state_of(held),
+            state=view(self._visible(caller, grant_id).record).state,
             also=tuple(sibling.record.id for sibling in siblings),
         )
 
@@ -91,34 +107,45 @@ class GrantAdmin:
         present = self.grants.at(held.ref)
         if present is None or present.record.state is not State.REVOKING:
             return
-        revoked_at = self._revoke_upstream(present.record)
+        grant = present.record
+        told = self._revoke_upstream(grant)
+        revoked_at = grant.changed_at if told is None else told
         now = int(self.clock.now())
-        for sibling in self._siblings(present.record):
-            self.grants.update(
-                sibling.ref, lambda g: endings.revoke_with_project(g, revoked_at, now)
-            )
-        self.grants.update(held.ref, lambda g: endings.revoke(g, revoked_at, now))
-        log.info("revoked", tenant=present.record.tenant, grant=present.record.id)
 
-    def _revoke_upstream(self, grant: Grant) -> int:
+        def ended(sibling: Grant) -> Grant:
+            if told is None:
+                return endings.doubt(sibling, now)
+            return endings.revoke_with_project(sibling, revoked_at, now)
+
+        for sibling in self._siblings(grant):
+            self.grants.update(sibling.ref, ended)
+        self.grants.update(held.ref, lambda g: endings.revoke(g, revoked_at, now))
+        log.info("revoked", tenant=grant.tenant, grant=grant.id)
+
+    def _revoke_upstream(self, grant: Grant) -> int | None:
         """Ask Google, with each token until it takes one; return its time.
 
-        Where there was nothing left to revoke, an attempt that was cut off may have done it: any
-        time since this one began. What the user consented to since then is left alone, to be tried.
+        None if there was nothing left to revoke. An attempt that was cut off may have done it, at
+        any time since this one began: what the user consented to since then is left alone, to be
+        tried, and so are the grants that would have died with this one.
         """
         began = grant.changed_at
         for token in (grant.live, grant.spare, *grant.candidates):
             if token is None or (token in grant.candidates and token.time > began):
                 continue
+            if token.verdict == _WRONG_CLIENT:
+                continue  # what it would end is another project's
             outcome = self.google.revoke(self.tokens.reveal(self.grants.owner(grant), token))
             if isinstance(outcome, Transient):
                 raise _not_taken(outcome)
             if isinstance(outcome, Revoked):
                 return outcome.date if outcome.date is not None else int(self.clock.now())
-        return began
+        return None
 
     def _siblings(self, grant: Grant) -> Sequence[Held[Grant]]:
         """Return the other grants that a revocation ends: same account, same Google project."""
+        if not grant.tokens:
+            return ()  # there is nothing to revoke it by
         project = self._project(grant)
         return [
             held
@@ -138,9 +165,23 @@ class GrantAdmin:
             raise BridgeError(Code.GRANT_MISSING, "There is no grant with this id.")
         return held
 
-    def _state_of(self, held: Held[Grant]) -> str:
-        present = self.grants.at(held.ref)
-        return (present or held).record.state.value
+
+def _forgotten(grant: Grant, now: int) -> Grant:
+    if grant.state is State.REVOKING and grant.tokens:
+        # Whoever asked for the revocation was told that it goes on.
+        raise BridgeError(
+            Code.CONFLICT,
+            "The grant is being revoked; forget it once Google has taken that.",
+            reason=State.REVOKING.value,
+            retry_after=_TRY_AGAIN_S,
+        )
+    return endings.forget_now(grant, now)
+
+
+def _no_tenant() -> BridgeError:
+    return BridgeError(
+        Code.NOT_FOUND, "There is no such tenant, or not for this caller.", field="tenant"
+    )
 
 
 def _not_taken(outcome: Transient) -> BridgeError:
@@ -149,7 +190,7 @@ def _not_taken(outcome: Transient) -> BridgeError:
         "Google has not taken the revocation yet. The grant no longer serves, and the bridge goes "
         "on trying.",
         reason=outcome.reason.value,
-        retry_after=outcome.retry_after or 5,
+        retry_after=outcome.retry_after or _TRY_AGAIN_S,
     )
 
 

@@ -17,7 +17,7 @@ from typing import Final
 import structlog
 
 from bridge.admin.grants import GrantAdmin
-from bridge.capture.admission import Admission
+from bridge.capture.joining import Joining
 from bridge.clock import Clock
 from bridge.errors import BridgeError
 from bridge.model import State
@@ -56,7 +56,7 @@ class Upkeep:
     opening: Opening
     grants: Grants
     inbox: Inbox
-    admission: Admission
+    joining: Joining
     admin: GrantAdmin
     clock: Clock
     witness: Path
@@ -85,7 +85,7 @@ class Upkeep:
             while self.store.sweep(kind, now, _SWEPT_AT_ONCE) == _SWEPT_AT_ONCE:
                 pass
         for tenant, partition in list(self.inbox.waiting_partitions()):
-            self._quietly(partial(self.admission.join, tenant, partition))
+            self._quietly(partial(self.joining.join, tenant, partition))
         for held in list(self.grants.everywhere(State.REVOKING)):
             self._quietly(partial(self.admin.carry_on, held))
         self.opening.advance(self.witness)

@@ -5,9 +5,23 @@ Owns the wire form of grants and revocations; the OpenAPI document is generated 
 
 from __future__ import annotations
 
+from enum import StrEnum
+
 import msgspec
 
 from bridge.model import Grant, State
+
+
+class ShownState(StrEnum):
+    """The states that somebody is shown: all of `State` but that of a forgotten grant."""
+
+    MISSING = State.MISSING.value
+    UNVERIFIED = State.UNVERIFIED.value
+    ACTIVE = State.ACTIVE.value
+    REAUTH_REQUIRED = State.REAUTH_REQUIRED.value
+    BLOCKED = State.BLOCKED.value
+    REVOKING = State.REVOKING.value
+    REVOKED = State.REVOKED.value
 
 
 class AccountView(msgspec.Struct, frozen=True, kw_only=True):
@@ -35,7 +49,7 @@ class GrantView(msgspec.Struct, frozen=True, kw_only=True):
     subject: str
     account: AccountView
     client: str
-    state: str
+    state: ShownState
     reason: str | None
     scopes: tuple[str, ...]
     candidates: int
@@ -69,7 +83,7 @@ class RevokeAnswer(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     grant: str
-    state: str
+    state: ShownState
     also: tuple[str, ...]
 
 
@@ -82,7 +96,7 @@ def view(grant: Grant) -> GrantView:
         subject=grant.subject,
         account=AccountView(sub=account.sub, email=account.email, hd=account.hosted_domain),
         client=grant.client_id,
-        state=grant.state.value,
+        state=ShownState(grant.state.value),
         reason=grant.reason,
         scopes=grant.granted,
         candidates=len(grant.candidates),
@@ -92,6 +106,3 @@ def view(grant: Grant) -> GrantView:
         changed_at=grant.changed_at,
         refreshed_at=grant.refreshed_at,
     )
-
-
-SHOWN_STATES = tuple(state.value for state in State if state is not State.FORGOTTEN)

@@ -137,6 +137,7 @@ class Admission:
             return None
         return self.grants.write(held, blank)
 
+
 def _fate(before: Grant, after: Grant, token: RefreshToken | None) -> Fate:
     if token is None:
         return Fate.ABSENT

@@ -13,7 +13,7 @@ from typing import Final
 import msgspec
 
 from bridge.capture.wire import AccountHint, Capture, Login, SealedTokens, TokenResponse
-from bridge.errors import invalid
+from bridge.errors import BridgeError, invalid
 from bridge.google.id_token import (
     CLOCK_SKEW,
     IdTokenFlaw,
@@ -22,6 +22,7 @@ from bridge.google.id_token import (
 )
 from bridge.google.signing_keys import KeysUnavailableError
 from bridge.model import UNKNOWN_TIME, Account
+from bridge.parsing import read_json
 from bridge.secret import Secret
 from bridge.vault.keys import Keys
 
@@ -29,6 +30,16 @@ LONGEST_REFRESH_TOKEN: Final = 512  # Google's own bound
 # Flaws of our own clock or of a message's age rather than of the token: Google retires its keys
 # after weeks, and a message may have waited for longer.
 _UNDECIDED: Final = frozenset({IdTokenFlaw.UNKNOWN_KEY, IdTokenFlaw.NOT_YET_VALID})
+
+
+def secret_hook(kind: type, value: object) -> Secret:
+    """Decode a token field; for msgspec's `dec_hook`."""
+    if kind is Secret and isinstance(value, str):
+        return Secret(value)
+    raise ValueError("expected a string")
+
+
+_DECODER: Final = msgspec.json.Decoder(SealedTokens, dec_hook=secret_hook)
 
 
 class Standing(Enum):
@@ -141,17 +152,10 @@ class Examiner:
 
 def _decoded(plain: bytes) -> SealedTokens:
     try:
-        return msgspec.json.decode(plain, type=SealedTokens, dec_hook=secret_hook)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return read_json(_DECODER, plain)
+    except BridgeError:
         # Not chained, and not quoted: the error could name a part of the plaintext.
         raise invalid(
             "The encrypted tokens are not the JSON object that hooks/README.md describes.",
             field="tokens_jwe",
         ) from None
-
-
-def secret_hook(kind: type, value: object) -> Secret:
-    """Decode a token field; for msgspec's `dec_hook`."""
-    if kind is Secret and isinstance(value, str):
-        return Secret(value)
-    raise ValueError("expected a string")

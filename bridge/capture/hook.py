@@ -1,7 +1,7 @@
 """The login hook: a signed message in, an answer that is on disk out.
 
-Owns the order: signature, form, repetition, evidence, one commit of record and answer, and only
-then the reply. What was answered once is answered again in the same words.
+Owns the order: signature, form, repetition, plan, one commit of record and answer, and only then
+the reply. What was answered once is answered again in the same words.
 """
 
 from __future__ import annotations
@@ -13,34 +13,20 @@ from typing import Final
 import msgspec
 import structlog
 
-from bridge.capture.admission import Admission, Arrival, Fate
-from bridge.capture.evidence import Evidence, Examiner, Standing, secret_hook
-from bridge.capture.wire import (
-    Bind,
-    Capture,
-    Decide,
-    HookAnswer,
-    HookMessage,
-    Login,
-    Result,
-    Unlinked,
-    UserDeleted,
-)
+from bridge.capture.admission import Admission
+from bridge.capture.evidence import secret_hook
+from bridge.capture.joining import Joining
+from bridge.capture.planning import Planner, identity_of
+from bridge.capture.wire import Bind, Capture, HookAnswer, HookMessage, Login
 from bridge.clock import Clock
 from bridge.config.tenants import TenantSettings
 from bridge.errors import BridgeError, Code, invalid
-from bridge.model import Binding, Grant, RefreshToken, Source, Unbound
 from bridge.parsing import read_json
-from bridge.profile import strip
 from bridge.secret import fingerprint
 from bridge.signing.webhooks import SignedHeaders, verified_id
-from bridge.store.base import GuardConflictError, Op, StoreConflictError
-from bridge.vault import endings
-from bridge.vault.grants import Grants, Identity
+from bridge.store.base import GuardConflictError, StoreConflictError
 from bridge.vault.inbox import Inbox, Message
-from bridge.vault.needs import Needs
 from bridge.vault.records import Records
-from bridge.vault.refresh_tokens import NO_MARK, Owner, RefreshTokens
 
 log = structlog.get_logger(__name__)
 
@@ -49,18 +35,15 @@ _DECODER: Final = msgspec.json.Decoder(HookMessage, dec_hook=secret_hook)
 _ENCODER: Final = msgspec.json.Encoder()
 
 
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hook:
     """Takes the messages of all tenants' IdPs."""
 
     tenants: Mapping[str, TenantSettings]
     records: Records
-    grants: Grants
-    tokens: RefreshTokens
     inbox: Inbox
-    needs: Needs
-    examiner: Examiner
+    planner: Planner
+    joining: Joining
     admission: Admission
     clock: Clock
 
@@ -82,7 +65,7 @@ class Hook:
         return self._answered(Message(tenant, message_id, digest), decoded)
 
     def _answered(self, message: Message, decoded: HookMessage) -> bytes:
-        partition = self._partition(decoded)
+        partition = self.planner.partition(decoded)
         for _ in range(_TRIES):
             if self.inbox.is_reused(message):
                 raise _reused()
@@ -90,7 +73,7 @@ class Hook:
                 # Whoever answered first may have been cut off before it came to this.
                 self._afterwards(partition, decoded)
                 return recorded
-            plan = self._plan(partition, decoded)
+            plan = self.planner.plan(partition, decoded)
             answer = _ENCODER.encode(plan.answer)
             ops = [*plan.ops, self.inbox.record_answer(partition, message, answer)]
             try:
@@ -108,9 +91,9 @@ class Hook:
         """Do what cannot be in the message's commit; safe to repeat."""
         match decoded:
             case Capture() | Bind():
-                self.admission.join(decoded.tenant, partition)
+                self.joining.join(decoded.tenant, partition)
             case Login():
-                self.admission.recheck_farewell(_identity(decoded), decoded.obtained_at or 0)
+                self.admission.recheck_farewell(identity_of(decoded), decoded.obtained_at or 0)
             case _:
                 return
 

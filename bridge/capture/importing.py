@@ -16,12 +16,13 @@ import msgspec
 from bridge.capture.admission import Admission, Arrival
 from bridge.capture.admission import Fate as Entrance
 from bridge.capture.evidence import LONGEST_REFRESH_TOKEN, secret_hook
-from bridge.capture.wire import AccountHint, Name, Time, Wire
+from bridge.capture.wire import AccountHint, Time, Wire
+from bridge.clock import Clock
 from bridge.config.tenants import TenantSettings
 from bridge.errors import BridgeError
 from bridge.google.id_token import CLOCK_SKEW
 from bridge.model import UNKNOWN_TIME, Account, Source
-from bridge.parsing import from_validation
+from bridge.parsing import Name, read_json
 from bridge.secret import Secret
 from bridge.store.base import StoreConflictError
 from bridge.vault.grants import Grants, Identity
@@ -86,6 +87,7 @@ class Importer:
     grants: Grants
     tokens: RefreshTokens
     admission: Admission
+    clock: Clock
 
     def run(self, lines: Iterable[bytes], *, dry_run: bool) -> Iterator[Imported]:
         """Yield what becomes of each line that is not blank; nothing is written on a dry run.
@@ -105,11 +107,9 @@ class Importer:
 
     def _checked(self, decoder: msgspec.json.Decoder[ImportLine], raw: bytes) -> ImportLine:
         try:
-            line = decoder.decode(raw)
-        except msgspec.ValidationError as error:
-            raise LineError(from_validation(error)) from None
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-            raise LineError("is not JSON in UTF-8") from None
+            line = read_json(decoder, raw)
+        except BridgeError as error:
+            raise LineError(error) from None
         tenant = self.tenants.get(line.tenant)
         if tenant is None:
             raise LineError("tenant: is not in the configuration")
@@ -136,7 +136,7 @@ class Importer:
         account = line.account
         told = UNKNOWN_TIME if line.obtained_at is None else line.obtained_at
         # As at the hook: a token from the future would outlive every later revocation.
-        time = min(told, int(self.admission.clock.now()) + CLOCK_SKEW)
+        time = min(told, int(self.clock.now()) + CLOCK_SKEW)
         owner = Owner(line.tenant, self.grants.partition(line.tenant, account.sub))
         token = self.tokens.seal(owner, line.refresh_token, time=time, source=Source.IMPORT)
         return Arrival(

@@ -70,6 +70,7 @@ class Planner:
     clock: Clock
 
     def partition(self, decoded: HookMessage) -> str:
+        """Return the partition that a message's records share."""
         match decoded:
             case Capture() | Bind() | Login():
                 return self.grants.partition(decoded.tenant, decoded.account.sub)
@@ -77,6 +78,12 @@ class Planner:
                 return self.inbox.subject_partition(decoded.tenant, decoded.subject)
 
     def plan(self, partition: str, decoded: HookMessage) -> Plan:
+        """Return what a message comes to.
+
+        Raises:
+            BridgeError: `invalid_request` with the field, `key_unavailable`, `record_corrupt`,
+                `store_unavailable`.
+        """
         match decoded:
             case Capture():
                 return self._capture(partition, decoded)
@@ -183,6 +190,7 @@ class Planner:
 
 
 def identity_of(message: Login) -> Identity:
+    """Return whose grant a login is about."""
     return Identity(message.tenant, message.subject, message.account.sub, message.client_id)
 
 

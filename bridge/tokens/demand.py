@@ -6,6 +6,7 @@ the caller may have.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from bridge.errors import Action, BridgeError, Code, invalid
@@ -27,6 +28,11 @@ class Demand:
     caller: Caller
     request: TokenRequest
     scopes: frozenset[str]
+
+    @property
+    def wanted(self) -> frozenset[str]:
+        """What to ask a user for who has granted nothing yet."""
+        return self.lacking(frozenset())
 
     def lacking(self, reach: frozenset[str]) -> frozenset[str]:
         """Return the scopes to ask the user for, given what a token may carry; empty is enough.
@@ -51,6 +57,10 @@ class Demand:
             return granted
         return granted & (self.caller.scopes | SIGN_IN)
 
+    def no_grant(self) -> BridgeError:
+        """Return the error for a grant that is not there, or not for this caller."""
+        return no_grant(self.wanted)
+
 
 def demand_of(caller: Caller, request: TokenRequest) -> Demand:
     """Check a request on its own.
@@ -62,9 +72,6 @@ def demand_of(caller: Caller, request: TokenRequest) -> Demand:
     if "token" not in caller.permissions:
         raise BridgeError(Code.FORBIDDEN, "This caller may not ask for tokens.")
     _check_names(request)
-    if request.tenant is not None and not caller.sees(request.tenant):
-        # The same answer as for a subject that does not exist: tenants are not to be guessed.
-        raise no_grant()
     scopes = normalise(request.scopes)
     for position, action in enumerate(request.actions):
         scopes_for(action, field=f"actions[{position}]")
@@ -72,16 +79,21 @@ def demand_of(caller: Caller, request: TokenRequest) -> Demand:
         for position, scope in enumerate(request.scopes):
             if not normalise([scope]) <= caller.scopes | SIGN_IN:
                 raise _beyond("a scope", f"scopes[{position}]")
-    return Demand(caller, request, scopes)
+    demand = Demand(caller, request, scopes)
+    missing = demand.no_grant()
+    if request.tenant is not None and not caller.sees(request.tenant):
+        # Word for word the answer for a subject that does not exist: tenants are not to be guessed.
+        raise missing
+    return demand
 
 
-def no_grant() -> BridgeError:
-    """Return the error for a grant that is not there, or not for this caller."""
+def no_grant(wanted: Collection[str]) -> BridgeError:
+    """Return the error for a grant that is not there; a user mends it by granting `wanted`."""
     return BridgeError(
         Code.GRANT_MISSING,
         "There is no grant for this subject. It appears when the user signs in with Google, "
         "or connects an account.",
-        action=Action("connect"),
+        action=Action("connect", tuple(sorted(wanted))),
     )
 
 

@@ -1,15 +1,19 @@
 """One refresh at a time within a process: the first thread flies, the others wait for it.
 
-Owns the waiting, and its bound: readers of other grants must always find a thread. Other processes
-are the lease's business.
+Owns the waiting, and its bounds: readers of other grants must always find a thread, and a place to
+refresh. Other processes are the lease's business.
 """
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterator
+from contextlib import contextmanager
+from typing import Final
 
 from bridge.errors import BridgeError, Code
+
+_FOR_FLYING: Final = 8  # one place in so many is kept for those who fly
 
 
 def out_of_patience() -> BridgeError:
@@ -49,9 +53,26 @@ class Flights:
     """The flights of this process."""
 
     def __init__(self, most_waiting: int) -> None:
+        """Bound the threads that fly or wait, both together, to `most_waiting`.
+
+        A hot grant's waiters do not get all of these places: other grants are refreshed meanwhile.
+        """
         self._flights: dict[Hashable, Flight] = {}
         self._lock = threading.Lock()
         self._places = threading.BoundedSemaphore(most_waiting)
+        self._benches = threading.BoundedSemaphore(
+            max(1, most_waiting - max(1, most_waiting // _FOR_FLYING))
+        )
+
+    @contextmanager
+    def place(self) -> Iterator[None]:
+        """Hold one of the places within the block.
+
+        Raises:
+            BridgeError: `upstream_unavailable`; all are taken.
+        """
+        with _taken(self._places):
+            yield
 
     def board(self, key: Hashable) -> tuple[Flight, bool]:
         """Return the flight for a key, and whether the caller is the one to fly it."""
@@ -69,18 +90,24 @@ class Flights:
         flight.land(error)
 
     def wait(self, flight: Flight, seconds: float) -> None:
-        """Wait for a flight that another thread flies; raises as `Flight.wait`."""
-        if not self._places.acquire(blocking=False):
-            raise BridgeError(
-                Code.UPSTREAM_UNAVAILABLE,
-                "Too many requests wait for Google already; try again shortly.",
-                reason="too_many_waiting",
-                retry_after=1,
-            )
-        try:
+        """Wait for a flight that another thread flies; raises as `place` and `Flight.wait`."""
+        with _taken(self._benches):
             flight.wait(seconds)
-        finally:
-            self._places.release()
+
+
+@contextmanager
+def _taken(places: threading.BoundedSemaphore) -> Iterator[None]:
+    if not places.acquire(blocking=False):
+        raise BridgeError(
+            Code.UPSTREAM_UNAVAILABLE,
+            "Too many requests wait for Google already; try again shortly.",
+            reason="too_many_waiting",
+            retry_after=1,
+        )
+    try:
+        yield
+    finally:
+        places.release()
 
 
 def _again(error: BridgeError) -> BridgeError:

@@ -14,6 +14,7 @@ from bridge.model import AccessToken
 
 YOUNG_S: Final = 60  # a token younger than this is not refreshed for `min_ttl`
 _SPREAD: Final = 0.4
+_MOST_AHEAD_S: Final = 60
 
 
 class Freshness(Enum):
@@ -34,6 +35,9 @@ def judge(access: AccessToken | None, now: float, min_ttl: int, window: float) -
         window: the grant's own safety window in seconds.
     """
     if access is None or access.expires_at <= now:
+        return Freshness.INVALID
+    if access.issued_at > now + _MOST_AHEAD_S:
+        # The clock that dated it was ahead, and so is its expiry: Google ends it earlier than that.
         return Freshness.INVALID
     left = access.expires_at - now
     if left > max(min_ttl, window) or now - access.issued_at < YOUNG_S:

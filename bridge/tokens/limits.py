@@ -7,6 +7,7 @@ store.
 from __future__ import annotations
 
 import math
+import random
 import secrets
 from typing import Final
 
@@ -19,7 +20,9 @@ _WINDOW_S: Final = 300
 _FEWEST_DEATHS: Final = 20
 _SLICES: Final = 10
 _MARGIN: Final = 1.05
-_PAUSE_S: Final = 0.02
+_SHORTEST_PAUSE_S: Final = 0.02
+_LONGEST_PAUSE_S: Final = 1.0
+_random: Final = random.SystemRandom()
 
 
 class Pace:
@@ -45,11 +48,8 @@ class Pace:
         rate = client.refreshes_per_second
         limit = max(1, math.floor(rate / _SLICES))
         window = limit / rate * _MARGIN
-        member = secrets.token_hex(8)
         until = self._clock.monotonic() + patience
-        while not self._store.count(
-            f"pace:{client.tenant}:{client.id}", member, window, limit
-        ).admitted:
+        while not self._is_admitted(client, window, limit):
             if self._clock.monotonic() >= until:
                 raise BridgeError(
                     Code.UPSTREAM_UNAVAILABLE,
@@ -57,7 +57,16 @@ class Pace:
                     reason="rate_limited_here",
                     retry_after=1,
                 )
-            self._clock.sleep(_PAUSE_S)
+            # Spread out, so that hundreds who wait do not all ask the store at the same moment.
+            pause = window * _random.uniform(0.5, 1.5)
+            self._clock.sleep(min(max(pause, _SHORTEST_PAUSE_S), _LONGEST_PAUSE_S))
+
+    def _is_admitted(self, client: Client, window: float, limit: int) -> bool:
+        key = f"pace:{client.tenant}:{client.id}"
+        # Looking costs no write; of the many who wait, few find a place.
+        if not self._store.count(key, "", window, limit).admitted:
+            return False
+        return self._store.count(key, secrets.token_hex(8), window, limit).admitted
 
 
 class Mortality:

@@ -7,19 +7,63 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import structlog
 from msgspec.structs import replace
 
 from bridge.clock import Clock
 from bridge.errors import BridgeError, Code
 from bridge.google.id_token import IdTokenInvalidError, IdTokenVerifier, VerifiedIdToken
-from bridge.google.outcome import Refreshed
+from bridge.google.outcome import Refreshed, TokenInfo
 from bridge.google.scopes import SIGN_IN
+from bridge.google.signing_keys import KeysUnavailableError
 from bridge.model import AccessToken, Account, Grant, RefreshToken, Source
 from bridge.tokens.clients import Client
 from bridge.vault import lifecycle
 from bridge.vault.grants import Grants
 from bridge.vault.needs import Needs
 from bridge.vault.refresh_tokens import RefreshTokens
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evidence:
+    """What Google said of a refresh token.
+
+    Attributes:
+        asked: the scopes that it was asked for; None is all that is granted.
+        fresh: the refresh's answer.
+        signed: its ID token, if one came and is Google's for this client.
+        info: what tokeninfo adds where the answer left something open.
+    """
+
+    asked: frozenset[str] | None
+    fresh: Refreshed
+    signed: VerifiedIdToken | None
+    info: TokenInfo | None = None
+
+    @property
+    def leaves_open(self) -> bool:
+        """Whether an unproven token's account or scopes are untold.
+
+        An ID token comes only where `openid` was granted, and a `scope` that is left out means "as
+        granted" (RFC 6749 section 5.1), which nobody knows of a token that was never proven.
+        """
+        return self.signed is None or self.fresh.scopes is None
+
+    def contradicts(self, account_sub: str, client_id: str) -> bool:
+        """Tell whether Google says that this is another account's, or another client's."""
+        subs = {self.signed.sub if self.signed else None, self.info.sub if self.info else None}
+        other_client = self.info is not None and self.info.audience != client_id
+        return other_client or bool(subs - {None, account_sub})
+
+    def scopes(self, known: tuple[str, ...]) -> frozenset[str]:
+        """Return what the access token covers; `known` is what the refresh token is known for."""
+        if self.fresh.scopes is not None:
+            return self.fresh.scopes
+        if self.asked is not None:
+            return self.asked
+        return self.info.scopes if self.info is not None else frozenset(known)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,18 +84,19 @@ class Proof:
     account: Account | None
     rotation: RefreshToken | None
 
-    @property
-    def rotated(self) -> bool:
-        """Whether another refresh token serves from now on."""
-        return self.rotation is not None
+    def serves(self, grant: Grant) -> bool:
+        """Tell whether the refresh token, or the one that came along, serves the grant."""
+        marks = (self.mark, self.rotation.mark if self.rotation is not None else None)
+        return grant.live is not None and grant.live.mark in marks
 
     def apply(self, grant: Grant, now: int) -> Grant:
         """Return the grant with all of it."""
         proven = lifecycle.prove(grant, self.mark, self.scopes, now)
         if self.account is not None:
             proven = replace(proven, account=self.account)
-        if proven.live is None or proven.live.mark != self.mark:
-            return proven
+        if not self.serves(proven):
+            # What replaces a token that does not serve must prove itself as that one did.
+            return proven if self.rotation is None else lifecycle.admit(proven, self.rotation, now)
         if self.rotation is not None:
             proven = lifecycle.rotate(proven, self.rotation, now)
         return lifecycle.keep_access(proven, self.access, now)
@@ -67,54 +112,55 @@ class Proofs:
     needs: Needs
     clock: Clock
 
-    def of(
-        self,
-        grant: Grant,
-        client: Client,
-        token: RefreshToken,
-        asked: frozenset[str] | None,
-        fresh: Refreshed,
-    ) -> Proof | None:
-        """Return what a refresh proves, or None if it is another account's.
+    def read(self, client: Client, asked: frozenset[str] | None, fresh: Refreshed) -> Evidence:
+        """Return what a refresh's answer says.
+
+        An ID token that cannot be judged, for want of Google's keys or because the host's clock is
+        off, says nothing: it must never end a refresh token that Google has just honoured.
+        """
+        signed = None
+        if fresh.id_token is not None:
+            try:
+                signed = self.verifier.verify(
+                    fresh.id_token, audiences={client.id}, check_expiry=True
+                )
+            except (IdTokenInvalidError, KeysUnavailableError) as error:
+                log.warning("id_token_unread", client=client.id, reason=error.reason)
+        return Evidence(asked=asked, fresh=fresh, signed=signed)
+
+    def of(self, grant: Grant, token: RefreshToken, evidence: Evidence) -> Proof | None:
+        """Return what a refresh proves, or None if the token is another account's.
 
         Raises:
-            BridgeError: `client_fault`, if the access token covers more than was asked for;
-                `upstream_unavailable`, if Google's keys cannot be had to check whose it is.
+            BridgeError: `client_fault`, if the access token covers more than was asked for.
         """
-        try:
-            signed = self._signed(client, fresh)
-        except IdTokenInvalidError:
+        if evidence.contradicts(grant.account.sub, grant.client_id):
             return None
-        if signed is not None and signed.sub != grant.account.sub:
-            return None
-        answered = fresh.scopes if fresh.scopes is not None else asked or frozenset(grant.granted)
+        asked, fresh = evidence.asked, evidence.fresh
+        answered = evidence.scopes(token.scopes or ())
         if asked is not None and answered - asked - SIGN_IN:
             raise _too_wide()
         now = int(self.clock.now())
+        scopes = _proven_scopes(grant, asked, answered)
         return Proof(
             mark=token.mark,
-            scopes=_proven_scopes(grant, asked, answered),
+            scopes=scopes,
             access=AccessToken(
                 token=fresh.access_token,
                 scopes=None if asked is None else tuple(sorted(asked & (answered | SIGN_IN))),
                 issued_at=now,
                 expires_at=now + fresh.expires_in,
             ),
-            account=_labels(grant, signed) if signed else None,
-            rotation=self._rotation(grant, fresh, answered, now),
+            account=_labels(grant, evidence.signed) if evidence.signed else None,
+            rotation=self._rotation(grant, fresh, scopes, now),
         )
 
     def met(self, grant: Grant) -> None:
         """Clear the need that the grant's proven scopes meet."""
         self.needs.clear(grant.tenant, grant.subject, grant.client_id, grant.granted)
 
-    def _signed(self, client: Client, fresh: Refreshed) -> VerifiedIdToken | None:
-        if fresh.id_token is None:
-            return None
-        return self.verifier.verify(fresh.id_token, audiences={client.id}, check_expiry=True)
-
     def _rotation(
-        self, grant: Grant, fresh: Refreshed, answered: frozenset[str], now: int
+        self, grant: Grant, fresh: Refreshed, scopes: tuple[str, ...], now: int
     ) -> RefreshToken | None:
         if fresh.refresh_token is None:
             return None
@@ -125,9 +171,9 @@ class Proofs:
             source=Source.ROTATION,
             lifetime=fresh.refresh_token_expires_in,
         )
-        if rotated.mark in grant.seen:
+        if any(rotated.mark == mark for mark in (*grant.seen, *(t.mark for t in grant.tokens))):
             return None
-        return replace(rotated, scopes=tuple(sorted(answered)))
+        return replace(rotated, scopes=scopes)
 
 
 def _proven_scopes(

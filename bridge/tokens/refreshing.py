@@ -14,10 +14,11 @@ from bridge.clock import Clock
 from bridge.errors import BridgeError
 from bridge.model import Grant
 from bridge.store.base import Lease, Ref
+from bridge.tokens.attempt import Attempt
 from bridge.tokens.clients import Client
 from bridge.tokens.flights import Flights, out_of_patience
 from bridge.tokens.leases import LeaseKeeper
-from bridge.tokens.refresher import Attempt, Refresher
+from bridge.tokens.refresher import Refresher
 from bridge.vault.grants import Grants
 
 _FIRST_PAUSE_S: Final = 0.01
@@ -30,16 +31,14 @@ class Want:
 
     Attributes:
         ref: the grant's place.
-        version: as the reader saw it.
         client: its Google client.
         scopes: the scope set; None is all that is granted.
         is_wanted: looks at a grant again and tells whether the refresh is still wanted; raises
-            what its reader would.
+            nothing, because an error of one reader is not that of those who wait for it.
         run: the caller's label.
     """
 
     ref: Ref
-    version: int
     client: Client
     scopes: tuple[str, ...] | None
     is_wanted: Callable[[Grant], bool]
@@ -70,20 +69,22 @@ class Refreshing:
             BridgeError: the refresh's failure, the same for all who waited for it.
         """
         key = (want.ref, want.scopes)
-        flight, flies = self.flights.board(key)
-        if not flies:
-            if patient:
-                self.flights.wait(flight, self.patience)
-            return
-        failed: BridgeError | None = out_of_patience()
-        try:
-            self._fly(want, patient=patient)
-            failed = None
-        except BridgeError as error:
-            failed = error
-            raise
-        finally:
-            self.flights.land(key, flight, failed)
+        with self.flights.place():
+            flight, flies = self.flights.board(key)
+            if not flies:
+                if patient:
+                    self.flights.wait(flight, self.patience)
+                return
+            failed: BridgeError | None = out_of_patience()
+            try:
+                self._fly(want, patient=patient)
+                failed = None
+            except BridgeError as error:
+                # Whoever gave up for want of patience has found out nothing for the patient.
+                failed = error if patient else None
+                raise
+            finally:
+                self.flights.land(key, flight, failed)
 
     def _fly(self, want: Want, *, patient: bool) -> None:
         until = self.clock.monotonic() + self.patience
@@ -93,7 +94,7 @@ class Refreshing:
                 if lease is not None:
                     self._refresh(want, lease, patient=patient)
                     return
-            if not patient or self._has_changed(want):
+            if not patient or self._wanted(want) is None:
                 return
             if self.clock.monotonic() >= until:
                 raise out_of_patience()
@@ -101,21 +102,22 @@ class Refreshing:
             pause = min(pause * 2, _LONGEST_PAUSE_S)
 
     def _refresh(self, want: Want, lease: Lease, *, patient: bool) -> None:
-        held = self.grants.at(want.ref)
-        if held is None or not want.is_wanted(held.record):
+        grant = self._wanted(want)
+        if grant is None:
             return
         self.refresher.run(
             Attempt(
-                grant=held.record,
+                grant=grant,
                 client=want.client,
                 scopes=want.scopes,
                 fence=lease.fence,
-                patience=self.patience if patient else 0.0,
+                until=self.clock.monotonic() + self.patience,
+                patient=patient,
                 run=want.run,
-                tried=set(),
             )
         )
 
-    def _has_changed(self, want: Want) -> bool:
+    def _wanted(self, want: Want) -> Grant | None:
+        """Return the grant as it is now, or None if there is nothing to refresh any more."""
         held = self.grants.at(want.ref)
-        return held is None or held.version != want.version
+        return None if held is None or not want.is_wanted(held.record) else held.record

@@ -6,23 +6,27 @@ behind `Refreshing`.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Final
 
 from bridge.clock import Clock
 from bridge.errors import Action, BridgeError, Code
 from bridge.model import AccessToken, Account, Caller, Failure, Grant, State
-from bridge.tokens.choice import choose
+from bridge.tokens.choice import choose, is_named
 from bridge.tokens.clients import Clients
 from bridge.tokens.demand import Demand, demand_of, no_grant
+from bridge.tokens.failures import error_of, shared_failure
 from bridge.tokens.freshness import Freshness, judge, window_of
 from bridge.tokens.refreshing import Refreshing, Want
 from bridge.tokens.wire import AccountLabel, TokenAnswer, TokenRequest
 from bridge.vault.grants import Grants
+from bridge.vault.lifecycle import contenders
 from bridge.vault.needs import Needs
 from bridge.vault.records import Held
 
 _MOST_ROUNDS: Final = 8
+_PROVEN_LATELY_S: Final = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,9 +81,10 @@ class TokenService:
         if request.grant is not None:
             held = self.grants.get(request.grant)
             if held is None or not demand.caller.sees(held.record.tenant):
-                raise no_grant()
-            if request.tenant not in (None, held.record.tenant):
-                raise no_grant()
+                raise demand.no_grant()
+            is_of_tenant = request.tenant in (None, held.record.tenant)
+            if not is_of_tenant or not is_named(held.record, demand):
+                raise demand.no_grant()
             return held
         found = self.grants.find(request.tenant or "", request.subject or "")
         try:
@@ -97,11 +102,13 @@ class TokenService:
         """
         now = self.clock.now()
         if grant.state is State.UNVERIFIED:
-            return Look(Freshness.INVALID, None, None, _shared(grant, None, now))
+            return Look(Freshness.INVALID, None, None, shared_failure(grant, None, now))
         if grant.state is not State.ACTIVE:
-            raise state_error(grant)
+            raise state_error(grant, demand.wanted)
         reach = demand.reach(grant)
         if lacking := demand.lacking(reach):
+            if _may_widen(grant, now):
+                return Look(Freshness.INVALID, None, None, shared_failure(grant, None, now))
             raise _insufficient(lacking)
         scopes = None if len(reach) == len(grant.granted) else tuple(sorted(reach))
         access = next((held for held in grant.access if held.scopes == scopes), None)
@@ -109,27 +116,26 @@ class TokenService:
             access = None
         window = window_of(grant.id, self.safety_window)
         freshness = judge(access, now, demand.request.min_ttl, window)
-        return Look(freshness, access, scopes, _shared(grant, scopes, now))
+        return Look(freshness, access, scopes, shared_failure(grant, scopes, now))
 
     def _look_or_note(self, grant: Grant, demand: Demand) -> Look:
         try:
             return self.look(grant, demand)
         except BridgeError as error:
-            if error.action is not None:
-                wanted = error.action.scopes or tuple(demand.scopes)
+            if error.action is not None and grant.state is not State.FORGOTTEN:
+                wanted = error.action.scopes
                 self.needs.note(grant.tenant, grant.subject, grant.client_id, wanted)
             raise
 
     def _refresh(self, held: Held[Grant], look: Look, demand: Demand) -> TokenAnswer | None:
         """See to a refresh; return the valid old token where nobody need wait for a new one."""
-        grant = held.record
         if look.freshness is Freshness.STALE and look.access is not None:
-            if look.failure is None:
-                self._refresh_early(held, look, demand)
-                return self._after_early(held, look.access, demand)
-            return self._answer(grant, look.access)
+            if look.failure is not None:
+                return self._answer(held.record, look.access)
+            self._refresh_early(held, look, demand)
+            return self._after_early(demand)
         if look.failure is not None:
-            raise _again(look.failure)
+            raise error_of(look.failure, self.clock.now())
         self.refreshing.see_to(self._want(held, look, demand), patient=True)
         return None
 
@@ -140,10 +146,13 @@ class TokenService:
             # The old token lives: whatever keeps the new one away is not this reader's trouble.
             return
 
-    def _after_early(self, held: Held[Grant], old: AccessToken, demand: Demand) -> TokenAnswer:
-        present = self.grants.at(held.ref)
-        grant = held.record if present is None else present.record
-        return self._answer(grant, self._look_or_note(grant, demand).access or old)
+    def _after_early(self, demand: Demand) -> TokenAnswer | None:
+        """Answer what there is now: trying may have outlasted the old token, or ended the grant."""
+        held = self.find(demand)
+        look = self._look_or_note(held.record, demand)
+        if look.freshness is Freshness.INVALID or look.access is None:
+            return None
+        return self._answer(held.record, look.access)
 
     def _want(self, held: Held[Grant], look: Look, demand: Demand) -> Want:
         grant = held.record
@@ -162,12 +171,14 @@ class TokenService:
             )
 
         def is_wanted(present: Grant) -> bool:
-            again = self.look(present, demand)
-            if again.failure is not None:
-                raise _again(again.failure)
-            return again.freshness is not Freshness.FRESH and again.scopes == look.scopes
+            try:
+                again = self.look(present, demand)
+            except BridgeError:
+                return False
+            is_due = again.freshness is not Freshness.FRESH and again.failure is None
+            return is_due and again.scopes == look.scopes
 
-        return Want(held.ref, held.version, client, look.scopes, is_wanted, demand.request.run)
+        return Want(held.ref, client, look.scopes, is_wanted, demand.request.run)
 
     def _note_for_subject(self, demand: Demand) -> None:
         request = demand.request
@@ -175,8 +186,7 @@ class TokenService:
             return
         client = request.client or self._first_client(request.tenant)
         if client is not None:
-            scopes = demand.lacking(frozenset())
-            self.needs.note(request.tenant, request.subject, client, scopes)
+            self.needs.note(request.tenant, request.subject, client, demand.wanted)
 
     def _first_client(self, tenant: str) -> str | None:
         return next((client.id for client in self.clients.of(tenant)), None)
@@ -193,8 +203,8 @@ class TokenService:
         )
 
 
-def state_error(grant: Grant) -> BridgeError:
-    """Return the error that a grant's state is to whoever asks for a token."""
+def state_error(grant: Grant, wanted: Collection[str]) -> BridgeError:
+    """Return the error that a grant's state is to whoever asks for a token with `wanted`."""
     if grant.state is State.BLOCKED:
         return BridgeError(
             Code.BLOCKED,
@@ -202,13 +212,13 @@ def state_error(grant: Grant) -> BridgeError:
             "account's organisation or of the bridge must.",
             reason=grant.reason,
         )
-    if grant.state is State.MISSING:
-        return no_grant()
+    if grant.state in (State.MISSING, State.FORGOTTEN):
+        return no_grant(wanted)
     return BridgeError(
         Code.REAUTH_REQUIRED,
         "The grant no longer works; the user must consent again.",
         reason=grant.reason or grant.state.value,
-        action=Action("connect", tuple(grant.granted)),
+        action=Action("connect", tuple(sorted(wanted))),
     )
 
 
@@ -220,21 +230,17 @@ def _insufficient(lacking: frozenset[str]) -> BridgeError:
     )
 
 
-def _shared(grant: Grant, scopes: tuple[str, ...] | None, now: float) -> Failure | None:
-    failure = grant.failure
-    if failure is None or failure.until <= now:
-        return None
-    is_ours = failure.epoch == grant.epoch and failure.scopes == scopes
-    return failure if is_ours else None
+def _may_widen(grant: Grant, now: float) -> bool:
+    """Tell whether a refresh token that no refresh has tried yet may grant what is lacking.
 
-
-def _again(failure: Failure) -> BridgeError:
-    return BridgeError(
-        Code(failure.code),
-        failure.public,
-        reason=failure.reason,
-        retry_after=failure.retry_after,
-    )
+    The user may just have consented to more: asking them again would mint one token more.
+    """
+    times = [token.time for token in contenders(grant)]
+    if not times:
+        return False
+    last = grant.refreshed_at or 0
+    # One that came before had its turn and got no answer: not again at every read.
+    return max(times) >= last or now - last >= _PROVEN_LATELY_S
 
 
 def _label(account: Account) -> AccountLabel:

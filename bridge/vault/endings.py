@@ -19,9 +19,19 @@ def forget(grant: Grant, at: int, now: int) -> Grant:
     A token from after `at` stays: the message that asks to forget may itself be late. If none is
     left, so is nothing that tells whose grant it was.
     """
-    rest = replace(_with_tokens(grant, lambda t: t.time > at), forgotten_at=_later(grant, at))
-    rest = settle(rest, now, otherwise=(State.FORGOTTEN, None))
-    if rest.state is not State.FORGOTTEN and rest.tokens:
+    if grant.state is State.FORGOTTEN:
+        return replace(grant, forgotten_at=_later(grant, at))
+    left = _with_tokens(grant, lambda t: t.time > at)
+    rest = settle(
+        grant,
+        now,
+        live=left.live,
+        spare=left.spare,
+        candidates=left.candidates,
+        access=grant.access if left.live == grant.live else (),
+        forgotten_at=_later(grant, at),
+    )
+    if rest.tokens:
         return rest
     return replace(
         rest,

@@ -98,13 +98,13 @@ class Grants:
         return found
 
     def of_account(self, account_sub: str) -> Iterator[Held[Grant]]:
-        """Yield every tenant's grants of a Google account."""
+        """Yield every tenant's grants of a Google account, the damaged apart."""
         index = self._account_index(account_sub)
         start: Ref | None = None
         while rows := self._records.store.list(Query(KIND, account=index, after=start)):
             for row in rows:
-                held = self._records.open(row, Grant)
-                if held.record.account.sub == account_sub:
+                held = self._opened(row)
+                if held is not None and held.record.account.sub == account_sub:
                     yield held
             start = rows[-1].ref
 

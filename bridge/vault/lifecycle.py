@@ -53,16 +53,23 @@ def _is_too_old(grant: Grant, token: RefreshToken) -> bool:
 def order_of_trial(grant: Grant) -> tuple[RefreshToken, ...]:
     """Return the refresh tokens to try at a refresh, the first first.
 
-    Newer candidates come before the live one, so that a re-consent takes effect; older candidates
-    only after it, when it has failed.
+    Candidates have their turn in the order in which they were granted, so that each is compared
+    with all that the grant held before it. Those newer than the live one come before it, so that a
+    re-consent takes effect; older ones only after all that is proven has failed.
     """
-    usable = [t for t in grant.candidates if t.verdict is None]
+    usable = sorted((t for t in grant.candidates if t.verdict is None), key=lambda t: t.time)
     proven = [t for t in (grant.live, grant.spare) if t is not None and t.verdict is None]
+    newer = contenders(grant)
+    return (*newer, *proven, *(t for t in usable if t not in newer))
+
+
+def contenders(grant: Grant) -> tuple[RefreshToken, ...]:
+    """Return the candidates that may displace the live refresh token, the oldest first."""
     if grant.live is None:
-        return (*usable, *proven)
-    newer = [t for t in usable if t.time >= grant.live.time]
-    older = [t for t in usable if t.time < grant.live.time]
-    return (*newer, *proven, *older)
+        return ()
+    since = grant.live.time
+    newer = (t for t in grant.candidates if t.verdict is None and t.time >= since)
+    return tuple(sorted(newer, key=lambda t: t.time))
 
 
 def prove(grant: Grant, mark: bytes, scopes: tuple[str, ...], now: int) -> Grant:

@@ -5,31 +5,32 @@ Owns what each operation takes and answers. Every handler is one call into a use
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Annotated, Any, Final
+from typing import Final
 
 import msgspec
-from msgspec import Meta
 
 from bridge import __version__
 from bridge.admin.preflight import PreflightAnswer
-from bridge.admin.views import (
-    GrantPage,
-    GrantView,
-    RevokeAnswer,
-    RevokeRequest,
-    view,
-)
+from bridge.admin.views import GrantPage, GrantView, RevokeAnswer, RevokeRequest, view
 from bridge.errors import BridgeError, Code
-from bridge.model import Caller, State
 from bridge.profile import strip
 from bridge.services import Services
 from bridge.tokens.wire import TokenAnswer, TokenRequest
-from bridge.web.reply import Problem, problem
+from bridge.web.batch import Batches
 from bridge.web.route import LARGE, Ask, Route
+from bridge.web.wire import (
+    GrantsQuery,
+    ProfileAnswer,
+    ProfileRequest,
+    PublicKeys,
+    Removed,
+    Status,
+    TokensAnswer,
+    TokensRequest,
+    Version,
+)
 
-_AT_ONCE: Final = 16
 _READ_ERRORS: Final = (
     Code.GRANT_MISSING,
     Code.REAUTH_REQUIRED,
@@ -41,73 +42,12 @@ _READ_ERRORS: Final = (
 )
 
 
-class TokensRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Several token requests at once."""
-
-    requests: Annotated[tuple[TokenRequest, ...], Meta(min_length=1, max_length=500)]
-
-
-class TokenResult(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """The answer to one of them: a token, or why not."""
-
-    token: TokenAnswer | None = None
-    error: Problem | None = None
-
-
-class TokensAnswer(msgspec.Struct, frozen=True, kw_only=True):
-    """The answers, in the order of the requests."""
-
-    answers: tuple[TokenResult, ...]
-
-
-class GrantsQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Which grants to list."""
-
-    tenant: Annotated[str, Meta(min_length=1, max_length=63)]
-    state: State | None = None
-    after: Annotated[str, Meta(pattern="^g_[A-Za-z0-9_-]{32}$")] | None = None
-    limit: Annotated[int, Meta(ge=1, le=500)] = 100
-
-
-class ProfileRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A profile on its way to a client."""
-
-    profile: Any
-
-
-class Removed(msgspec.Struct, frozen=True, kw_only=True):
-    """A place where a token was, and how it was known; never the token."""
-
-    path: str
-    why: str
-
-
-class ProfileAnswer(msgspec.Struct, frozen=True, kw_only=True):
-    """The profile without tokens, and what was removed."""
-
-    profile: Any
-    removed: tuple[Removed, ...]
-
-
-class Status(msgspec.Struct, frozen=True, kw_only=True):
-    """That the process answers, or that it can serve."""
-
-    status: str
-
-
-class Version(msgspec.Struct, frozen=True, kw_only=True):
-    """What runs."""
-
-    name: str
-    version: str
-
-
 @dataclass(frozen=True, slots=True)
 class Api:
     """The handlers."""
 
     services: Services
-    pool: ThreadPoolExecutor
+    batches: Batches
 
     def token(self, ask: Ask) -> TokenAnswer:
         """Serve a token."""
@@ -117,14 +57,7 @@ class Api:
         """Serve many; a refresh of one does not hold the others up."""
         if "token" not in ask.caller.permissions:
             raise BridgeError(Code.FORBIDDEN, "This caller may not ask for tokens.")
-        results = self.pool.map(lambda one: self._one(ask.caller, one), ask.body.requests)
-        return TokensAnswer(answers=tuple(results))
-
-    def _one(self, caller: Caller, request: TokenRequest) -> TokenResult:
-        try:
-            return TokenResult(token=self.services.tokens.read(caller, request))
-        except BridgeError as error:
-            return TokenResult(error=problem(error, None))
+        return TokensAnswer(answers=self.batches.read(ask.caller, ask.body.requests))
 
     def grants(self, ask: Ask) -> GrantPage:
         """List grants."""
@@ -171,13 +104,15 @@ class Api:
         """Say what runs."""
         return Version(name="grantbridge", version=__version__)
 
-    def hook_keys(self, _ask: Ask) -> dict[str, Any]:
+    def hook_keys(self, _ask: Ask) -> PublicKeys:
         """Publish the keys that IdPs encrypt tokens to."""
-        return self.services.keys.present.envelope.public_jwks()
+        jwks = self.services.keys.present.envelope.public_jwks()
+        return msgspec.convert(jwks, PublicKeys)
 
 
-def routes(api: Api) -> tuple[Route, ...]:
+def routes(services: Services) -> tuple[Route, ...]:
     """Return every operation of the internal API but the hook's, the token route first."""
+    api = Api(services, Batches(services.tokens))
     return (
         Route(
             method="POST",
@@ -207,6 +142,7 @@ def routes(api: Api) -> tuple[Route, ...]:
             handle=api.grants,
             query=GrantsQuery,
             answer=GrantPage,
+            errors=(Code.NOT_FOUND,),
         ),
         Route(
             method="GET",
@@ -270,6 +206,7 @@ def routes(api: Api) -> tuple[Route, ...]:
             summary="Can it serve: store and keys?",
             handle=api.ready,
             answer=Status,
+            errors=(Code.KEY_UNAVAILABLE,),
             is_open=True,
         ),
         Route(
@@ -287,12 +224,7 @@ def routes(api: Api) -> tuple[Route, ...]:
             name="hook_keys",
             summary="The public keys that an IdP encrypts `tokens_jwe` to (RFC 7517).",
             handle=api.hook_keys,
-            answer=dict[str, Any],
+            answer=PublicKeys,
             is_open=True,
         ),
     )
-
-
-def executor() -> ThreadPoolExecutor:
-    """Return the threads that work on the parts of `POST /v1/tokens`."""
-    return ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="tokens")

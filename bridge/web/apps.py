@@ -16,10 +16,10 @@ from bridge.admin.gate import Gate
 from bridge.config.tenants import HookListener
 from bridge.errors import BridgeError, Code
 from bridge.services import Services
-from bridge.web.api import Api, executor, routes
+from bridge.web.api import routes
 from bridge.web.hooks import hook_route
-from bridge.web.openapi import document
-from bridge.web.reply import Reply, encoded, refused
+from bridge.web.openapi import described
+from bridge.web.reply import Reply, refused
 from bridge.web.route import Environ, Route, broken, request_id_of, respond
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ class FastPath:
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         """Answer one request (PEP 3333)."""
-        if environ["PATH_INFO"] != _TOKEN_PATH or environ["REQUEST_METHOD"] != "POST":
+        if environ.get("PATH_INFO") != _TOKEN_PATH or environ["REQUEST_METHOD"] != "POST":
             return self._rest(environ, start_response)
         request_id = request_id_of(environ)
         reply = respond(self._token, self._gate, environ, {}, request_id)
@@ -48,33 +48,41 @@ class FastPath:
 
 def internal(services: Services) -> WSGIApplication:
     """Return the app of the internal listener."""
-    table = routes(Api(services, executor()))
-    app = internal_flask(services, table)
-    return FastPath(table[0], services.gate, app.wsgi_app)
+    table = internal_routes(services)
+    return FastPath(table[0], services.gate, internal_flask(services, table).wsgi_app)
+
+
+def internal_routes(services: Services) -> tuple[Route, ...]:
+    """Return every operation of the internal listener, the token route first."""
+    return described((*routes(services), hook_route(services, HookListener.INTERNAL)))
 
 
 def internal_flask(services: Services, table: tuple[Route, ...]) -> Flask:
-    """Return the same without the fast path in front."""
-    every = (*table, hook_route(services, HookListener.INTERNAL))
-    app = _flask(services.gate, every)
-    described = encoded(document(every))
-    app.add_url_rule(
-        "/openapi.json", "openapi", lambda: _response(described, request_id_of(request.environ))
-    )
-    return app
+    """Return the app without the fast path in front."""
+    return _flask(services.gate, table, "/openapi.json lists what there is.")
 
 
 def public(services: Services) -> WSGIApplication:
     """Return the app of the public listener."""
-    return _flask(services.gate, (hook_route(services, HookListener.PUBLIC),)).wsgi_app
+    table = (hook_route(services, HookListener.PUBLIC),)
+    return _flask(services.gate, table, "Backends ask the internal listener.").wsgi_app
 
 
-def _flask(gate: Gate, table: tuple[Route, ...]) -> Flask:
+def _flask(gate: Gate, table: tuple[Route, ...], elsewhere: str) -> Flask:
     app = Flask(__name__, static_folder=None)
+    # A redirect would repeat the path, which could hold a token by mistake.
+    app.url_map.merge_slashes = False
     for route in table:
         path = route.path.replace("{", "<").replace("}", ">")
-        app.add_url_rule(path, route.name, _view(route, gate), methods=[route.method])
-    app.register_error_handler(Exception, _on_error)
+        app.add_url_rule(
+            path,
+            route.name,
+            _view(route, gate),
+            methods=[route.method],
+            # No browser is to be told what it may send.
+            provide_automatic_options=False,
+        )
+    app.register_error_handler(Exception, lambda error: _on_error(error, elsewhere))
     return app
 
 
@@ -86,11 +94,11 @@ def _view(route: Route, gate: Gate) -> Callable[..., Response]:
     return answer
 
 
-def _on_error(error: Exception) -> Response:
+def _on_error(error: Exception, elsewhere: str) -> Response:
     request_id = request_id_of(request.environ)
     if isinstance(error, NotFound):
-        public_text = "There is nothing at this path; /openapi.json lists what there is."
-        return _response(refused(BridgeError(Code.NOT_FOUND, public_text), request_id), request_id)
+        refusal = BridgeError(Code.NOT_FOUND, f"There is nothing at this path. {elsewhere}")
+        return _response(refused(refusal, request_id), request_id)
     if isinstance(error, MethodNotAllowed):
         allowed = ", ".join(sorted(error.valid_methods or ()))
         refusal = BridgeError(Code.METHOD_NOT_ALLOWED, f"This path takes {allowed}.")

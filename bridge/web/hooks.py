@@ -5,7 +5,7 @@ Owns where headers are, and on which listener a tenant's hook is; the use case d
 
 from __future__ import annotations
 
-from bridge.capture.wire import HookAnswer
+from bridge.capture.wire import HookAnswer, HookMessage
 from bridge.config.tenants import HookListener
 from bridge.errors import BridgeError, Code
 from bridge.services import Services
@@ -34,6 +34,7 @@ def hook_route(services: Services, listener: HookListener) -> Route:
         name="hook",
         summary="Take a login's message, signed by Standard Webhooks.",
         handle=take,
+        body=HookMessage,
         answer=HookAnswer,
         errors=(Code.NOT_FOUND, Code.MESSAGE_CONFLICT, Code.KEY_UNAVAILABLE, Code.CONFLICT),
         is_open=True,

@@ -6,26 +6,42 @@ Owns the document's form (OpenAPI 3.1). Nothing in it is written twice.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import msgspec
 
 from bridge import __version__
 from bridge.errors import ANSWERS, Code
-from bridge.web.reply import PROBLEM, Problem
+from bridge.web.reply import PROBLEM, Problem, encoded
 from bridge.web.route import Route
 
 _PARAM: Final = re.compile(r"{(\w+)}")
-_ALWAYS: Final = (Code.INVALID_REQUEST, Code.FORBIDDEN, Code.STORE_UNAVAILABLE, Code.INTERNAL_ERROR)
-_WITH_CALLER: Final = (Code.UNAUTHENTICATED, Code.KEY_UNAVAILABLE, Code.RECORD_CORRUPT)
-_WITH_BODY: Final = (Code.TOO_LARGE, Code.UNSUPPORTED_MEDIA_TYPE)
+_ALWAYS: Final = (Code.INVALID_REQUEST, Code.FORBIDDEN, Code.INTERNAL_ERROR)
+_WITH_STORE: Final = (Code.STORE_UNAVAILABLE, Code.KEY_UNAVAILABLE, Code.RECORD_CORRUPT)
+_STORED: Final = ("/v1/", "/hooks/", "/ready")
 _SIGNATURE: Final = ("webhook-id", "webhook-timestamp", "webhook-signature")
+
+
+def described(table: Sequence[Route]) -> tuple[Route, ...]:
+    """Return a table with one route more, which serves the document of them all."""
+    own = Route(
+        method="GET",
+        path="/openapi.json",
+        name="openapi",
+        summary="What there is: this document (OpenAPI 3.1).",
+        handle=lambda _ask: reply,
+        answer=dict[str, Any],
+        is_open=True,
+    )
+    every = (*table, own)
+    reply = encoded(document(every))
+    return every
 
 
 def document(table: Sequence[Route]) -> dict[str, Any]:
     """Return the document of a table of routes."""
-    types = [t for route in table for t in (route.body, route.query, route.answer) if t]
+    types = [t for route in table for t in (route.body, route.query, route.answer) if t is not None]
     schemas, components = msgspec.json.schema_components(
         [*types, Problem], schema_hook=_secret_schema, ref_template="#/components/schemas/{name}"
     )
@@ -34,6 +50,7 @@ def document(table: Sequence[Route]) -> dict[str, Any]:
     for route in table:
         operation = _operation(route, schema_of, components)
         paths.setdefault(route.path, {})[route.method.lower()] = operation
+    queries = {route.query.__name__ for route in table if route.query is not None}
     return {
         "openapi": "3.1.0",
         "info": {
@@ -43,14 +60,21 @@ def document(table: Sequence[Route]) -> dict[str, Any]:
         },
         "paths": paths,
         "components": {
-            "schemas": components,
-            "securitySchemes": {"caller": {"type": "http", "scheme": "bearer"}},
+            "schemas": {name: its for name, its in components.items() if name not in queries},
+            "securitySchemes": {
+                "caller": {
+                    "type": "http",
+                    "scheme": "bearer",
+                    "description": "A key of `bridge callers create`, or a JWT of a configured "
+                    "issuer.",
+                }
+            },
         },
     }
 
 
 def _operation(
-    route: Route, schema_of: dict[str, Any], components: dict[str, Any]
+    route: Route, schema_of: Mapping[str, Any], components: Mapping[str, Any]
 ) -> dict[str, Any]:
     operation: dict[str, Any] = {
         "operationId": route.name,
@@ -63,13 +87,10 @@ def _operation(
     if route.body is not None:
         content = {"application/json": {"schema": schema_of[repr(route.body)]}}
         operation["requestBody"] = {"required": True, "content": content}
-    if route.is_raw:
-        content = {"application/json": {"schema": {"type": "object"}}}
-        operation["requestBody"] = {"required": True, "content": content}
     return operation
 
 
-def _parameters(route: Route, components: dict[str, Any]) -> list[dict[str, Any]]:
+def _parameters(route: Route, components: Mapping[str, Any]) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = [
         {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
         for name in _PARAM.findall(route.path)
@@ -77,7 +98,12 @@ def _parameters(route: Route, components: dict[str, Any]) -> list[dict[str, Any]
     if route.query is not None:
         schema = components[route.query.__name__]
         found += [
-            {"name": name, "in": "query", "required": name in schema["required"], "schema": its}
+            {
+                "name": name,
+                "in": "query",
+                "required": name in schema["required"],
+                "schema": _present(its),
+            }
             for name, its in schema["properties"].items()
         ]
     if route.is_raw:
@@ -88,7 +114,13 @@ def _parameters(route: Route, components: dict[str, Any]) -> list[dict[str, Any]
     return found
 
 
-def _responses(route: Route, schema_of: dict[str, Any]) -> dict[str, Any]:
+def _present(schema: dict[str, Any]) -> dict[str, Any]:
+    """Return the schema of a parameter that is there: left out is its only way to be null."""
+    some = [its for its in schema.get("anyOf", ()) if its != {"type": "null"}]
+    return some[0] if len(some) == 1 else schema
+
+
+def _responses(route: Route, schema_of: Mapping[str, Any]) -> dict[str, Any]:
     responses: dict[str, Any] = {}
     if route.answer is None:
         responses["204"] = {"description": "Done."}
@@ -105,11 +137,17 @@ def _responses(route: Route, schema_of: dict[str, Any]) -> dict[str, Any]:
 
 def _codes(route: Route) -> list[Code]:
     codes = list(_ALWAYS)
+    if route.path.startswith(_STORED):
+        codes += _WITH_STORE
     if not route.is_open or route.is_raw:
-        codes += _WITH_CALLER
-    if route.body is not None or route.is_raw:
-        codes += _WITH_BODY
-    return [*codes, *route.errors]
+        codes.append(Code.UNAUTHENTICATED)
+    if not route.is_open:
+        codes.append(Code.UPSTREAM_UNAVAILABLE)
+    if route.body is not None:
+        codes.append(Code.TOO_LARGE)
+    if route.body is not None and not route.is_raw:
+        codes.append(Code.UNSUPPORTED_MEDIA_TYPE)
+    return list(dict.fromkeys([*codes, *route.errors]))
 
 
 def _secret_schema(_kind: type) -> dict[str, Any]:

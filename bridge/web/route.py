@@ -19,7 +19,7 @@ import structlog
 from bridge.admin.gate import Gate
 from bridge.errors import BridgeError, Code, invalid
 from bridge.model import Caller
-from bridge.parsing import from_validation
+from bridge.parsing import from_validation, read_json
 from bridge.web.reply import Reply, encoded, refused
 
 Environ = dict[str, Any]
@@ -28,6 +28,8 @@ log = structlog.get_logger(__name__)
 
 _REQUEST_ID: Final = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _FROM_BROWSERS: Final = ("HTTP_ORIGIN", "HTTP_COOKIE", "HTTP_SEC_FETCH_SITE")
+_LONGEST_LENGTH: Final = 12
+_MOST_PARAMETERS: Final = 32
 SMALL: Final = 64 * 1024
 LARGE: Final = 1024 * 1024
 
@@ -40,7 +42,7 @@ class Ask:
         caller: who asks; NOBODY on open routes.
         params: from the path.
         query: of the route's `query` type, None if it has none.
-        body: of the route's `body` type; bytes on a raw route; None if it has none.
+        body: of the route's `body` type; as bytes on a raw route; None if it has none.
         environ: for the headers of a signed message.
     """
 
@@ -66,7 +68,7 @@ class Route:
         body, query, answer: their types.
         errors: codes it may answer with, beside those that every route may.
         is_open: no caller is asked for.
-        is_raw: the body is passed on as bytes.
+        is_raw: the body is passed on as bytes, to be decoded once its signature is proven.
         largest: bytes of the largest body.
     """
 
@@ -75,7 +77,7 @@ class Route:
     name: str
     summary: str
     handle: Callable[[Ask], Any]
-    body: type | None = None
+    body: Any = None
     query: type | None = None
     answer: Any = None
     errors: tuple[Code, ...] = ()
@@ -85,7 +87,7 @@ class Route:
     decoder: msgspec.json.Decoder[Any] | None = field(init=False, default=None)
 
     def __post_init__(self) -> None:
-        if self.body is not None:
+        if self.body is not None and not self.is_raw:
             object.__setattr__(self, "decoder", msgspec.json.Decoder(self.body))
 
 
@@ -102,13 +104,15 @@ def respond(
 ) -> Reply:
     """Return the answer to a request; raises nothing."""
     try:
-        ask = _ask(route, gate, environ, params)
-        value = route.handle(ask)
+        return _reply(route.handle(_ask(route, gate, environ, params)))
     except BridgeError as error:
         _tell(route, error, request_id)
         return refused(error, request_id)
     except Exception as error:  # noqa: BLE001 - the last resort: a caller gets an answer
         return broken(error, request_id)
+
+
+def _reply(value: object) -> Reply:
     if isinstance(value, Reply):
         return value
     return Reply(204, b"") if value is None else encoded(value)
@@ -150,18 +154,14 @@ def _body(route: Route, environ: Environ) -> Any:  # noqa: ANN401 - of the route
     content_type = environ.get("CONTENT_TYPE", "")
     if content_type.partition(";")[0].strip().lower() != "application/json":
         raise BridgeError(Code.UNSUPPORTED_MEDIA_TYPE, "Send `Content-Type: application/json`.")
-    try:
-        return route.decoder.decode(raw)
-    except msgspec.ValidationError as error:
-        raise from_validation(error) from None
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        raise invalid("The body is not JSON in UTF-8.") from None
+    return read_json(route.decoder, raw)
 
 
 def _read(environ: Environ, largest: int) -> bytes:
     declared = environ.get("CONTENT_LENGTH") or ""
-    if declared.isdecimal() and int(declared) > largest:
+    if declared.isdecimal() and (len(declared) > _LONGEST_LENGTH or int(declared) > largest):
         raise _too_large(largest)
+    # Also without a length, as with chunks: never more than one byte beyond what is allowed.
     raw: bytes = environ["wsgi.input"].read(largest + 1)
     if len(raw) > largest:
         raise _too_large(largest)
@@ -175,7 +175,15 @@ def _too_large(largest: int) -> BridgeError:
 def _query(route: Route, environ: Environ) -> Any:  # noqa: ANN401 - of the route's own type
     if route.query is None:
         return None
-    pairs = parse_qsl(environ.get("QUERY_STRING", ""), keep_blank_values=True)
+    try:
+        pairs = parse_qsl(
+            environ.get("QUERY_STRING", ""),
+            keep_blank_values=True,
+            errors="strict",
+            max_num_fields=_MOST_PARAMETERS,
+        )
+    except ValueError:
+        raise invalid("The query is not percent-encoded UTF-8.") from None
     given = dict(pairs)
     if len(given) != len(pairs):
         raise invalid("A query parameter is given twice.")

@@ -1,0 +1,75 @@
+"""`python -m bench [NAME ...]`: run the benchmarks, print the table, write `bench/latest.json`."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Final
+
+from bench import capture, expiry_wave, growth, storm, warm_read
+from bench.harness import Benchmark, Figure, Plan, table
+from bench.wrk import MissingToolError, need_wrk
+
+_BENCHMARKS: Final[Mapping[str, Benchmark]] = {
+    "warm_read": warm_read.run,
+    "storm": storm.run,
+    "expiry_wave": expiry_wave.run,
+    "capture": capture.run,
+    "growth": growth.run,
+}
+_HERE: Final = Path(__file__).parent
+_LATEST: Final = _HERE / "latest.json"
+
+
+def main() -> int:
+    """Run what was asked for; 1 if `--check` was given and a threshold is missed."""
+    options = _options()
+    try:
+        need_wrk()
+    except MissingToolError as error:
+        print(error, file=sys.stderr)
+        return 2
+    figures = [_run(name, is_quick=options.quick) for name in options.names or _BENCHMARKS]
+    for line in table(figures):
+        print(line)
+    _write(figures, is_quick=options.quick)
+    return int(options.check and not all(figure.passes for figure in figures))
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(_BENCHMARKS))
+    parser.add_argument("--quick", action="store_true", help="shorter and smaller")
+    parser.add_argument("--check", action="store_true", help="fail where a threshold is missed")
+    options = parser.parse_args()
+    if unknown := [name for name in options.names if name not in _BENCHMARKS]:
+        parser.error(f"there is no benchmark {unknown[0]!r}; there are {', '.join(_BENCHMARKS)}")
+    return options
+
+
+def _run(name: str, *, is_quick: bool) -> Figure:
+    print(f"{name} ...", file=sys.stderr, flush=True)
+    begun = time.monotonic()
+    # Beside the code and not in /tmp, which may be memory: an fsync there costs nothing.
+    with TemporaryDirectory(dir=_HERE, prefix=f"{name}-", suffix=".tmp") as folder:
+        figure = _BENCHMARKS[name](Plan(Path(folder), is_quick))
+    print(f"{name} took {time.monotonic() - begun:.0f} s", file=sys.stderr, flush=True)
+    return figure
+
+
+def _write(figures: Sequence[Figure], *, is_quick: bool) -> None:
+    """Write the figures over those of the same names; the others stay as they were."""
+    known = json.loads(_LATEST.read_text()) if _LATEST.exists() else {}
+    stamp = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+    for figure in figures:
+        known[figure.name] = figure.as_json() | {"quick": is_quick, "at": stamp}
+    _LATEST.write_text(json.dumps(known, indent=2, ensure_ascii=False) + "\n")
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

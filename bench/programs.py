@@ -1,0 +1,110 @@
+"""The servers that benchmarks start: the bridge, a hello beside it, a sandbox Google, nginx.
+
+Owns their processes, from start to a port that answers to the end. `python -m bench.programs` is
+the entry of those that are ours.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+from bench.setup import Setup, free_ports
+
+CLIENT_CORE: Final = 0
+SERVER_CORE: Final = 1
+_ROOT: Final = Path(__file__).resolve().parent.parent
+_PATIENCE_S: Final = 60
+_NGINX: Final = """
+worker_processes 1; daemon off; pid {folder}/nginx.pid; error_log {folder}/nginx.log;
+events {{ worker_connections 1024; }}
+http {{ access_log off; keepalive_requests 100000000;
+  client_body_temp_path {folder}; proxy_temp_path {folder}; fastcgi_temp_path {folder};
+  uwsgi_temp_path {folder}; scgi_temp_path {folder};
+  server {{ listen 127.0.0.1:{port};
+    location / {{ default_type text/plain; return 200 "Hello, world!"; }} }} }}
+"""
+
+
+def pinned(core: int | None) -> list[str]:
+    """Return the start of a command that keeps to one core, where that can be done."""
+    if core is None or shutil.which("taskset") is None or (os.cpu_count() or 1) <= core:
+        return []
+    return ["taskset", "-c", str(core)]
+
+
+@contextmanager
+def bridge(setup: Setup, *, core: int | None = None) -> Iterator[None]:
+    """Run `bridge serve` on a setup."""
+    command = [sys.executable, "-m", "bridge", "serve", "--config", str(setup.config)]
+    with _running(command, setup.config.with_name("bridge.log"), setup.port, core):
+        yield
+
+
+@contextmanager
+def hello(setup: Setup, *, core: int | None = None) -> Iterator[None]:
+    """Run a raw WSGI hello on the very server, settings and port that `bridge serve` would use."""
+    command = [sys.executable, "-m", "bench.hello", str(setup.config)]
+    with _running(command, setup.config.with_name("hello.log"), setup.port, core):
+        yield
+
+
+@contextmanager
+def sandbox(folder: Path, accounts: int) -> Iterator[tuple[int, Path]]:
+    """Run a sandbox Google with accounts that consented; yield its port and who they are."""
+    [port] = free_ports(1)
+    people = folder / "people.json"
+    command = [sys.executable, "-m", "bench.google", str(port), str(accounts), str(people)]
+    with _running(command, folder / "sandbox.log", port, None):
+        yield port, people
+
+
+@contextmanager
+def nginx(folder: Path, *, core: int | None = None) -> Iterator[int | None]:
+    """Run an nginx that says hello; yield its port, or None if nginx is not installed."""
+    found = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin:/usr/local/sbin")
+    if found is None:
+        yield None
+        return
+    [port] = free_ports(1)
+    config = folder / "nginx.conf"
+    config.write_text(_NGINX.format(folder=folder.resolve(), port=port))
+    command = [found, "-c", str(config.resolve()), "-e", str((folder / "nginx.log").resolve())]
+    with _running(command, folder / "nginx.out", port, core):
+        yield port
+
+
+@contextmanager
+def _running(command: Sequence[str], log: Path, port: int, core: int | None) -> Iterator[None]:
+    with (
+        log.open("wb") as out,
+        subprocess.Popen([*pinned(core), *command], cwd=_ROOT, stdout=out, stderr=out) as process,
+    ):
+        try:
+            _wait_for(port, process, log)
+            yield
+        finally:
+            process.terminate()
+            process.wait()
+
+
+def _wait_for(port: int, process: subprocess.Popen[bytes], log: Path) -> None:
+    until = time.monotonic() + _PATIENCE_S
+    while time.monotonic() < until:
+        if process.poll() is not None:
+            raise RuntimeError(f"a server did not start:\n{log.read_text()[-2000:]}")
+        try:
+            socket.create_connection(("127.0.0.1", port), timeout=1).close()
+        except OSError:
+            time.sleep(0.05)
+            continue
+        return
+    raise RuntimeError(f"no server came up on port {port}")

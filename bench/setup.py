@@ -1,0 +1,206 @@
+"""A bridge to be measured: its settings, its keys, its store and the grants in it.
+
+Owns the files. Everything is written through the bridge's own settings, services and vault.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import secrets
+import socket
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from bridge.clock import SystemClock
+from bridge.config import load
+from bridge.config.keys import generate, write_keys
+from bridge.model import AccessToken, Account, CallerKey, Grant, Source
+from bridge.secret import Secret
+from bridge.services import Services, build
+from bridge.vault import lifecycle
+from bridge.vault.grants import Identity
+from bridge.vault.refresh_tokens import RefreshTokens
+
+TENANT: Final = "acme"
+CALENDAR: Final = "https://www.googleapis.com/auth/calendar"
+DRIVE: Final = "https://www.googleapis.com/auth/drive"
+SIGN_IN: Final = (
+    "openid",
+    "https://www.googleapis.com/auth/userinfo.email",
+    "https://www.googleapis.com/auth/userinfo.profile",
+)
+GRANTED: Final = tuple(sorted((*SIGN_IN, CALENDAR, DRIVE)))
+NARROWED: Final = tuple(sorted((*SIGN_IN, CALENDAR)))
+"""What a caller gets who may have Calendar alone."""
+
+_RANDOM_BYTES: Final = 32
+
+
+@dataclass(frozen=True, slots=True)
+class GoogleApp:
+    """A Google client, and where its Google is; `base_url` None is never called."""
+
+    client_id: str = f"111122223333-{'b' * 32}.apps.googleusercontent.com"
+    client_secret: str = "GOCSPX-benchmark-benchmark-bench"  # noqa: S105 - opens nothing
+    base_url: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Setup:
+    """One bridge's files.
+
+    Attributes:
+        config: its `bridge.toml`.
+        port: of the internal listener.
+        app: its Google client.
+        hook_secret: of its one tenant.
+        workers, threads: of the internal listener.
+    """
+
+    config: Path
+    port: int
+    app: GoogleApp
+    hook_secret: str
+    workers: int
+    threads: int
+
+    @property
+    def store(self) -> Path:
+        """The SQLite file."""
+        return self.config.with_name("bridge.db")
+
+    @contextmanager
+    def services(self) -> Iterator[Services]:
+        """Open the bridge's services on these files, to prepare or to look at what is there."""
+        services = build(load(self.config, {}))
+        services.prove()
+        try:
+            yield services
+        finally:
+            services.close()
+
+
+def set_up(
+    folder: Path,
+    *,
+    app: GoogleApp | None = None,
+    workers: int = 1,
+    threads: int = 640,
+    refreshes_per_second: int = 1000,
+) -> Setup:
+    """Write a bridge's settings and keys into a new folder."""
+    folder.mkdir(parents=True)
+    app = app or GoogleApp()
+    port, public_port = free_ports(2)
+    secret = "whsec_" + base64.b64encode(secrets.token_bytes(_RANDOM_BYTES)).decode()
+    lines = [
+        'mode = "development"',
+        f'public_url = "http://localhost:{public_port}"',
+        "[internal]",
+        f'bind = "127.0.0.1:{port}"',
+        f"workers = {workers}",
+        f"threads = {threads}",
+        "[public]",
+        f'bind = "127.0.0.1:{public_port}"',
+        "[google]",
+        f"refreshes_per_second = {refreshes_per_second}",
+        *([f"base_url = {json.dumps(app.base_url)}"] if app.base_url else []),
+        f"[tenants.{TENANT}]",
+        'issuer = "http://localhost:8080/realms/acme"',
+        f'hook_secrets = ["{secret}"]',
+        f"[[tenants.{TENANT}.clients]]",
+        f'client_id = "{app.client_id}"',
+        f'client_secret = "{app.client_secret}"',
+    ]
+    config = folder / "bridge.toml"
+    config.write_text("\n".join(lines) + "\n")
+    write_keys(folder / "bridge.keys.json", generate(SystemClock().now()))
+    return Setup(
+        config=config, port=port, app=app, hook_secret=secret, workers=workers, threads=threads
+    )
+
+
+def free_ports(count: int) -> list[int]:
+    """Return ports of this host that nobody uses now, each another one."""
+    probes = [socket.socket() for _ in range(count)]
+    try:
+        for probe in probes:
+            probe.bind(("127.0.0.1", 0))
+        return [int(probe.getsockname()[1]) for probe in probes]
+    finally:
+        for probe in probes:
+            probe.close()
+
+
+def caller_key(services: Services, *, scopes: Iterable[str] = (CALENDAR,)) -> str:
+    """Make a caller that may ask for tokens of the tenant; return its `Authorization`."""
+    template = CallerKey(
+        id="",
+        digest=b"",
+        name=f"backend-{secrets.token_hex(4)}",
+        tenants=(TENANT,),
+        scopes=tuple(scopes),
+        permissions=("token",),
+        created_at=0,
+    )
+    _, secret = services.callers.create(template)
+    return f"Bearer {secret.reveal()}"
+
+
+class Grower:
+    """Brings grants to where logins and refreshes would: captured, then proven and in use."""
+
+    def __init__(self, services: Services, app: GoogleApp) -> None:
+        self._grants = services.grants
+        self._tokens = RefreshTokens(services.keys)
+        self._app = app
+        self._clock = services.clock
+
+    def captured(
+        self, subject: str, account: Account, refresh_token: str | None = None
+    ) -> Grant:
+        """Return a new grant with a captured refresh token, Google's length if none is given."""
+        now = int(self._clock.now())
+        identity = Identity(TENANT, subject, account.sub, self._app.client_id)
+        grant = self._grants.new(identity, account)
+        token = self._tokens.seal(
+            self._grants.owner(grant),
+            Secret(refresh_token or random_text("1//0", 103)),
+            time=now,
+            source=Source.CAPTURE,
+            account_proven=True,
+        )
+        return lifecycle.admit(grant, token, now)
+
+    def in_use(self, grant: Grant, *, expires_at: int, issued_at: int) -> Grant:
+        """Return a captured grant as a first refresh for a Calendar caller leaves it."""
+        now = int(self._clock.now())
+        proven = lifecycle.prove(grant, grant.candidates[0].mark, GRANTED, now)
+        access = AccessToken(
+            token=Secret(random_text("ya29.", 220)),
+            scopes=NARROWED,
+            issued_at=issued_at,
+            expires_at=expires_at,
+        )
+        return lifecycle.keep_access(proven, access, now)
+
+
+def random_text(prefix: str, length: int) -> str:
+    """Return an opaque text of Google's shape."""
+    return (prefix + secrets.token_urlsafe(length))[:length]
+
+
+def random_account() -> Account:
+    """Return a Google account that nobody has."""
+    sub = "1" + str(secrets.randbelow(10**20)).zfill(20)
+    return Account(sub=sub, email=f"user{sub}@example.com")
+
+
+def random_subject() -> str:
+    """Return an IdP's user id, as Keycloak makes them."""
+    text = secrets.token_hex(16)
+    return "-".join((text[:8], text[8:12], text[12:16], text[16:20], text[20:]))

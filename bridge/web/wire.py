@@ -1,0 +1,95 @@
+"""What the internal API takes and answers, beside tokens, grants and preflights.
+
+Owns names, types and bounds; the OpenAPI document is generated from them.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import msgspec
+from msgspec import Meta
+
+from bridge.admin.views import ShownState
+from bridge.parsing import Name
+from bridge.tokens.wire import TokenAnswer, TokenRequest
+from bridge.web.reply import Problem
+
+
+class TokensRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Several token requests at once."""
+
+    requests: Annotated[tuple[TokenRequest, ...], Meta(min_length=1, max_length=500)]
+
+
+class TokenResult(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The answer to one of them: a token, or why not."""
+
+    token: TokenAnswer | None = None
+    error: Problem | None = None
+
+
+class TokensAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """The answers, in the order of the requests."""
+
+    answers: tuple[TokenResult, ...]
+
+
+class GrantsQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Which grants to list."""
+
+    tenant: Name
+    state: ShownState | None = None
+    after: Annotated[str, Meta(max_length=34, pattern="^g_[A-Za-z0-9_-]{32}$")] | None = None
+    limit: Annotated[int, Meta(ge=1, le=500)] = 100
+
+
+class ProfileRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A profile on its way to a client."""
+
+    profile: Any
+
+
+class Removed(msgspec.Struct, frozen=True, kw_only=True):
+    """A place where a token was, and how it was known; never the token."""
+
+    path: str
+    why: str
+
+
+class ProfileAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """The profile without tokens, and what was removed."""
+
+    profile: Any
+    removed: tuple[Removed, ...]
+
+
+class Status(msgspec.Struct, frozen=True, kw_only=True):
+    """That the process answers, or that it can serve."""
+
+    status: str
+
+
+class Version(msgspec.Struct, frozen=True, kw_only=True):
+    """What runs."""
+
+    name: str
+    version: str
+
+
+class PublicKey(msgspec.Struct, frozen=True, kw_only=True):
+    """A public key of the hook's (RFC 7517, RFC 7518 section 6.2)."""
+
+    kty: str
+    crv: str
+    x: str
+    y: str
+    kid: str
+    use: str
+    alg: str
+
+
+class PublicKeys(msgspec.Struct, frozen=True, kw_only=True):
+    """A JWK set, the key to encrypt to first."""
+
+    keys: tuple[PublicKey, ...]
