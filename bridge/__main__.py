@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import click
+import structlog
 
 from bridge.cli.commands import bridge
 from bridge.cli.configuration import config_option, load_configuration, source_of
 from bridge.cli.output import EXIT_PROBLEMS, failing_readably
 from bridge.web.serve import serve
+
+log = structlog.get_logger(__name__)
 
 
 @bridge.command("serve")
@@ -24,8 +26,8 @@ def serve_command(config: Path | None) -> None:
         settings = load_configuration(config).settings
 
         def ready() -> None:
-            text = f"serving: internal {settings.internal.bind}, public {settings.public.bind}"
-            click.echo(text, err=True)
+            binds = {"internal": str(settings.internal.bind), "public": str(settings.public.bind)}
+            log.info("serving", **binds)
 
         ended_as_told = serve(*source_of(config), ready)
     if not ended_as_told:

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import click
 import msgspec
 
 from bridge.cli.configuration import config_option, mode_told
+from bridge.cli.ending import interruptible
 from bridge.cli.output import failing_readably, json_option, print_json
 from bridge.config import Mode
 from bridge.config.problems import ConfigError, Problem
-from bridge.errors import BridgeError, invalid
+from bridge.errors import invalid
 from bridge.sandbox import SandboxGoogle, endpoint_urls, howto, serve_google
 from bridge.sandbox.clients import DEFAULT_REDIRECT_URI
 
@@ -88,9 +90,10 @@ def google(
     with failing_readably(as_json=as_json):
         _refuse_production(config)
         try:
-            serve_google(host, port, on_ready=ready)
-        except (ValueError, OSError) as error:
-            raise _cannot(error, host, port) from None
+            with suppress(KeyboardInterrupt), interruptible():
+                serve_google(host, port, on_ready=ready)
+        except ValueError as error:
+            raise invalid(f"{error}.") from None
 
 
 def _refuse_production(config: Path | None) -> None:
@@ -125,9 +128,3 @@ def _begin(
     click.echo(f"  client secret  {ready.client_secret}")
     click.echo(f"  accounts       {', '.join(ready.accounts)}")
     click.echo(f'  in bridge.toml [google] base_url = "{origin}"')
-
-
-def _cannot(error: ValueError | OSError, host: str, port: int) -> BridgeError:
-    if isinstance(error, OSError):
-        return invalid(f"{host}:{port} cannot be listened on: {error.strerror}.", field="port")
-    return invalid(f"{error}.")

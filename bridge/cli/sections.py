@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 import click
+
+_WHOLE_SENTENCE: Final = 1000
 
 Sections = Mapping[str, Sequence[str]]
 
@@ -25,7 +27,7 @@ class SectionedGroup(click.Group):
         for heading, names in [*self.sections.items(), ("Others", others)]:
             found = [(name, self.get_command(ctx, name)) for name in names]
             rows = [
-                (name, command.get_short_help_str(limit=formatter.width))
+                (name, command.get_short_help_str(limit=_WHOLE_SENTENCE))
                 for name, command in found
                 if command is not None
             ]

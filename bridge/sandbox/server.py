@@ -181,12 +181,13 @@ def serve_google(
     _check_loopback(host)
     google = SandboxGoogle(options=options)
     server = _Server(host, port, google)
-    if on_ready is not None:
-        on_ready(_origin(server), google)
     try:
+        if on_ready is not None:
+            on_ready(_origin(server), google)
         server.serve_forever()
     finally:
         google.interference.release()
+        server.server_close()
         server.hang_up()
 
 

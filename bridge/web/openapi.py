@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from inspect import cleandoc
 from typing import Any, Final
 
 import msgspec
@@ -60,7 +61,11 @@ def document(table: Sequence[Route]) -> dict[str, Any]:
         },
         "paths": paths,
         "components": {
-            "schemas": {name: its for name, its in components.items() if name not in queries},
+            "schemas": {
+                name: its | {"description": cleandoc(its["description"])}
+                for name, its in components.items()
+                if name not in queries
+            },
             "securitySchemes": {
                 "caller": {
                     "type": "http",

@@ -44,7 +44,7 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     type: str
     title: str
     status: int
-    code: str
+    code: Code
     detail: str
     reason: str | None = None
     field: str | None = None
@@ -96,7 +96,7 @@ def problem(error: BridgeError, request_id: str | None) -> Problem:
         type=f"urn:grantbridge:error:{error.code.value}",
         title=error.answer.title,
         status=error.answer.status,
-        code=error.code.value,
+        code=error.code,
         detail=error.public,
         reason=error.reason,
         field=error.field,

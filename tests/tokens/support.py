@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from functools import partial
 from typing import Any, Final, TypeVar
 
 import pytest
@@ -70,7 +71,7 @@ def at_once(count: int, work: Callable[[int], T]) -> list[T]:
         barrier.wait(JOIN_S)
         return work(number)
 
-    running = [Later(lambda n=n: one(n)) for n in range(count)]
+    running = [Later(partial(one, number)) for number in range(count)]
     return [thread.outcome() for thread in running]
 
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+import secrets
 import threading
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -15,7 +16,12 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from werkzeug.test import Client as HttpClient
 from werkzeug.test import TestResponse
 
+from bridge.crypto.keyring import Keyring
+from bridge.model import Grant
 from bridge.services import build
+from bridge.store.base import Row
+from bridge.vault.keys import KeyMaterial
+from bridge.web.apps import internal
 from tests.kit import CALENDAR, SIGN_IN, TENANT, World
 
 PROBLEM = "application/problem+json"
@@ -41,12 +47,12 @@ class Backend:
         headers = {"Authorization": self.key} | more.pop("headers", {})
         return self.http.open(path, method=method, headers=headers, **more)
 
-    def token(self, subject: str, **more: Any) -> TestResponse:
+    def token(self, subject: str, /, **more: Any) -> TestResponse:
         """Ask for a subject's Calendar token."""
         return self.post("/v1/token", token_request(subject, **more))
 
 
-def token_request(subject: str, **more: Any) -> dict[str, Any]:
+def token_request(subject: str | None, /, **more: Any) -> dict[str, Any]:
     return {"tenant": TENANT, "subject": subject, "scopes": [CALENDAR]} | more
 
 
@@ -63,10 +69,15 @@ def assert_problem(response: TestResponse, status: int, code: str, **members: ob
     assert {name: told.get(name) for name in members} == members
 
 
+def http_of(world: World) -> HttpClient:
+    """Return a client of the internal app that sends the cookies it is given."""
+    return HttpClient(internal(world.services), use_cookies=False)
+
+
 @pytest.fixture
 def backend(bridge_world: World) -> Backend:
     """A caller that may do everything everywhere."""
-    return Backend(bridge_world.http, bridge_world.key())
+    return Backend(http_of(bridge_world), bridge_world.key())
 
 
 def another(world: World, backend: Backend, name: str, **allowance: Any) -> Backend:
@@ -80,8 +91,29 @@ def both_clients(world: World, subject: str, **more: Any) -> tuple[str, str]:
     for client in (world.client, world.data_client):
         tokens = world.sign_in(account, f"{SIGN_IN} {CALENDAR}", client=client)
         world.login(subject, account, tokens, client=client, **more)
+    # Google dates to the second: what is revoked in the second of its consent is tried once more.
+    world.clock.advance(2)
     ids = {grant.client_id: grant.id for grant in world.grants_of(subject)}
     return ids[world.client.client_id], ids[world.data_client.client_id]
+
+
+def damaged(row: Row) -> Row:
+    """Return a row as a failing disk might."""
+    return replace(row, version=row.version + 1, body=row.body[:-1] + bytes([row.body[-1] ^ 1]))
+
+
+def other_record_keys(world: World) -> None:
+    """Have the bridge lose the keys that its records were sealed with."""
+    present = world.services.keys.present
+    ring = Keyring({"rk_other": secrets.token_bytes(32)})
+    world.services.keys.refill(KeyMaterial(ring, present.hasher, present.envelope))
+
+
+def at(world: World, grant_id: str) -> Grant:
+    """Return a grant as it is now."""
+    held = world.services.grants.get(grant_id)
+    assert held is not None
+    return held.record
 
 
 @dataclass
@@ -124,7 +156,11 @@ class Issuer:
         return {name: value for name, value in claims.items() if value is not None}
 
     def token(
-        self, now: float, kid: str = "rsa", header: Mapping[str, Any] | None = None, **claims: object
+        self,
+        now: float,
+        kid: str = "rsa",
+        header: Mapping[str, Any] | None = None,
+        **claims: object,
     ) -> str:
         """Return an `Authorization` header with a token that is good but for the changes."""
         algorithm = "RS256" if isinstance(self.keys[kid], rsa.RSAPrivateKey) else "ES256"

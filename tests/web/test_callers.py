@@ -214,7 +214,7 @@ def test_a_caller_sees_its_own_tenants_alone(bridge_world: World, backend: Backe
         ("DELETE", "/v1/grants/{}"),
         ("POST", "/v1/grants/{}/revoke"),
     ):
-        body = {} if method == "POST" else None
+        body: dict[str, str] | None = {} if method == "POST" else None
         theirs = foreign.open(method, path.format(grant.id), json=body)
         nobodys = foreign.open(method, path.format(unknown), json=body)
         assert_problem(theirs, 404, "grant_missing")
@@ -229,9 +229,7 @@ def test_a_caller_sees_its_own_tenants_alone(bridge_world: World, backend: Backe
     assert bridge_world.grant_of("u1") == grant
 
 
-def test_a_caller_gets_no_scope_beyond_its_allowance(
-    bridge_world: World, backend: Backend
-) -> None:
+def test_a_caller_gets_no_scope_beyond_its_allowance(bridge_world: World, backend: Backend) -> None:
     """A scope that the caller may not have is refused by its place, though the grant holds it."""
     bridge_world.grant("u1")
     narrow = another(bridge_world, backend, "narrow", scopes=["openid"])

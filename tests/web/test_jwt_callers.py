@@ -47,8 +47,8 @@ def test_a_good_token_gets_what_its_issuer_is_allowed(
     key = issuer.token(with_issuer.clock.now(), kid)
     caller = with_issuer.services.gate.admit(key)
     assert caller.name == "calendar-sync"
-    assert caller.tenants == {TENANT}
-    assert caller.scopes == {CALENDAR}
+    assert caller.tenants == frozenset({TENANT})
+    assert caller.scopes == frozenset({CALENDAR})
     assert caller.permissions == {"token", "grants:read"}
 
     backend = asking(with_issuer, key)
@@ -138,9 +138,9 @@ def test_no_signature_opens_nothing(with_issuer: World, issuer: Issuer) -> None:
     claims = issuer.claims(with_issuer.clock.now())
     for spelling in ("none", "None", "NONE", "", None, ["RS256"], {"RS256": 1}):
         for signature in (b"", b"sig"):
-            assert refused(
-                with_issuer, raw({"alg": spelling, "kid": "rsa"}, claims, signature)
-            ), spelling
+            assert refused(with_issuer, raw({"alg": spelling, "kid": "rsa"}, claims, signature)), (
+                spelling
+            )
     assert issuer.fetches == 0
 
 
@@ -181,7 +181,7 @@ def test_a_short_key_of_the_issuer_is_refused(
     with_issuer: World, issuer: Issuer, private_keys: Mapping[str, Any]
 ) -> None:
     """A 1024-bit RSA key can be factored: what it signs proves nothing."""
-    short = rsa.generate_private_key(65537, 1024)
+    short = rsa.generate_private_key(65537, 1024)  # noqa: S505 - what is refused here
     issuer.keys = {**private_keys, "short": short}
     issuer.listed.append("short")
     with pytest.warns(UserWarning, match="key"):

@@ -18,6 +18,7 @@ from bridge.sandbox import SandboxServer
 from bridge.secret import Secret
 from bridge.services import build
 from bridge.signing.webhooks import sign
+from bridge.web import logs
 from bridge.web.apps import internal
 
 CALENDAR = "https://www.googleapis.com/auth/calendar"
@@ -44,7 +45,9 @@ def main() -> None:
             client_secret = "{client.secrets[0]}"
         """)
         write_keys(folder / "bridge.keys.json", generate(time.time()))
-        services = build(load(config, {}))
+        settings = load(config, {})
+        logs.configure(settings.log)
+        services = build(settings)
         services.start()
         http = Client(internal(services))
 

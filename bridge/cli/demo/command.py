@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import signal
-from collections.abc import Iterator
-from contextlib import contextmanager
-from types import FrameType
-
 import click
 
 from bridge.cli.demo.place import DemoFailedError, Place, running
 from bridge.cli.demo.story import suggest, tell
+from bridge.cli.ending import interruptible
 from bridge.cli.output import EXIT_PROBLEMS
 
 
@@ -24,7 +20,7 @@ def demo(*, once: bool) -> None:
     """
     try:
         click.echo("setting up", err=True)
-        with _terminated_like_interrupted(), running() as place:
+        with interruptible(), running() as place:
             tell(place)
             if not once:
                 _stay(place)
@@ -34,28 +30,10 @@ def demo(*, once: bool) -> None:
 
 
 def _stay(place: Place) -> None:
-    suggest(place)
     try:
+        suggest(place)
         place.server.wait()
     except KeyboardInterrupt:
         click.echo("\nstopping", err=True)
         return
     raise DemoFailedError("`bridge serve` ended by itself")
-
-
-@contextmanager
-def _terminated_like_interrupted() -> Iterator[None]:
-    """Have SIGTERM unwind the program as SIGINT does, so that nothing is left running."""
-
-    def interrupt(_signal: int, _frame: FrameType | None) -> None:
-        raise KeyboardInterrupt
-
-    # SIGINT too: a shell without job control starts what runs in the background with it ignored.
-    before = {
-        number: signal.signal(number, interrupt) for number in (signal.SIGTERM, signal.SIGINT)
-    }
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
