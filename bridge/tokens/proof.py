@@ -94,12 +94,18 @@ class Proof:
         proven = lifecycle.prove(grant, self.mark, self.scopes, now)
         if self.account is not None:
             proven = replace(proven, account=self.account)
-        if not self.serves(proven):
-            # What replaces a token that does not serve must prove itself as that one did.
-            return proven if self.rotation is None else lifecycle.admit(proven, self.rotation, now)
+        if proven.live is None or proven.live.mark != self.mark:
+            return self._rotated_spare(proven)
         if self.rotation is not None:
             proven = lifecycle.rotate(proven, self.rotation, now)
         return lifecycle.keep_access(proven, self.access, now)
+
+    def _rotated_spare(self, grant: Grant) -> Grant:
+        """Return the grant with what replaces the spare; as a candidate it would be tried anew."""
+        if self.rotation is None or grant.spare is None or grant.spare.mark != self.mark:
+            return grant
+        seen = (self.rotation.mark, *grant.seen)[: lifecycle.SEEN_KEPT]
+        return replace(grant, spare=self.rotation, seen=seen)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import secrets
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from typing import Any, Final, TypeVar
 
@@ -14,6 +16,7 @@ from bridge.model import Grant
 from bridge.sandbox.interference import Hold
 from bridge.sandbox.records import Account
 from bridge.secret import Secret
+from bridge.tokens.service import TokenService
 from bridge.web.apps import internal
 from tests.kit import CALENDAR, DRIVE, SIGN_IN, TENANT, World
 
@@ -121,3 +124,24 @@ def is_live(bridge: World, grant: Grant, token: str) -> bool:
 
 def mark_of(bridge: World, token: str) -> bytes:
     return bridge.services.keys.hasher.mark(Secret(token))
+
+
+def told(bridge: World, subject: str, account: Account, **tokens: Any) -> None:
+    """Have the hook told of a login with just these tokens."""
+    message = {
+        "type": "login",
+        "tenant": TENANT,
+        "subject": subject,
+        "account": {"sub": account.sub},
+        "client_id": bridge.client.client_id,
+        "login": {"id": secrets.token_hex(8)},
+        "tokens": tokens,
+        "obtained_at": int(bridge.clock.now()),
+    }
+    assert bridge.hook(message)["result"] == "captured"
+
+
+def refreshing_with(bridge: World, **changes: Any) -> TokenService:
+    """Return the bridge's token service with other bounds on waiting."""
+    tokens = bridge.services.tokens
+    return replace(tokens, refreshing=replace(tokens.refreshing, **changes))

@@ -8,8 +8,9 @@ import pytest
 
 from bridge.errors import BridgeError, Code
 from bridge.model import State
+from bridge.sandbox.records import Account
 from tests.kit import CALENDAR, DAY, HOUR, World
-from tests.tokens.support import BOTH, ONLY_CALENDAR, capture, proven, refusal
+from tests.tokens.support import BOTH, ONLY_CALENDAR, capture, proven, refusal, told
 
 
 def died(bridge: World, after: float = 2 * HOUR) -> BridgeError:
@@ -21,10 +22,25 @@ def died(bridge: World, after: float = 2 * HOUR) -> BridgeError:
     return error
 
 
+def signed_in(bridge: World, account: Account, **more: int) -> None:
+    """Have a login captured with the refresh token's lifetime, and prove it."""
+    tokens = bridge.sign_in(account, BOTH, **more)
+    assert tokens.refresh_token_expires_in is not None
+    told(
+        bridge,
+        "u1",
+        account,
+        refresh_token=tokens.refresh_token,
+        refresh_token_expires_in=tokens.refresh_token_expires_in,
+    )
+    bridge.read("u1", CALENDAR)
+
+
 def test_seven_days_of_testing_mode_are_told_from_the_lifetime(bridge_world: World) -> None:
     """A token that came with a week to live, and ends then, ended by Testing mode."""
     bridge_world.google.clients.publish(bridge_world.client, "testing")
-    proven(bridge_world, "u1")
+    account = bridge_world.account()
+    signed_in(bridge_world, account)
     for _ in range(6):
         bridge_world.clock.advance(DAY)
         bridge_world.read("u1", CALENDAR)
@@ -37,8 +53,13 @@ def test_seven_days_of_testing_mode_are_told_from_the_age_alone(bridge_world: Wo
     bridge_world.google.clients.publish(bridge_world.client, "testing")
     account = bridge_world.account()
     tokens = bridge_world.sign_in(account, BOTH)
-    bare = {"refresh_token": tokens.refresh_token, "id_token": tokens.id_token}
-    bridge_world.login("u1", account, tokens, tokens=bare)
+    told(
+        bridge_world,
+        "u1",
+        account,
+        refresh_token=tokens.refresh_token,
+        id_token=tokens.id_token,
+    )
     bridge_world.read("u1", CALENDAR)
 
     assert died(bridge_world, 7.2 * DAY).reason == "testing_mode"
@@ -46,9 +67,7 @@ def test_seven_days_of_testing_mode_are_told_from_the_age_alone(bridge_world: Wo
 
 def test_time_based_access_is_told_from_the_lifetime(bridge_world: World) -> None:
     """A token that came with two days to live ended as the user chose."""
-    account = bridge_world.account()
-    bridge_world.login("u1", account, bridge_world.sign_in(account, BOTH, lifetime=2 * DAY))
-    bridge_world.read("u1", CALENDAR)
+    signed_in(bridge_world, bridge_world.account(), lifetime=2 * DAY)
 
     assert died(bridge_world, 2.1 * DAY).reason == "time_limited"
 
@@ -60,6 +79,7 @@ def test_six_idle_months_are_told(bridge_world: World) -> None:
     assert died(bridge_world, 184 * DAY).reason == "idle_six_months"
 
 
+@pytest.mark.slow
 def test_the_cap_is_told_from_the_count(bridge_world: World) -> None:
     """A token pushed out by the 101st consent, of which the bridge saw most, died of the cap."""
     account, _ = proven(bridge_world, "u1")

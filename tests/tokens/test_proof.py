@@ -6,12 +6,11 @@ import json
 from typing import Any
 
 import pytest
-from structlog.testing import capture_logs
 
 from bridge.errors import Code
 from bridge.model import State
 from bridge.sandbox.canned import CannedAnswer
-from tests.kit import CALENDAR, DRIVE, HOUR, MAIL, TENANT, World
+from tests.kit import CALENDAR, DRIVE, HOUR, MAIL, World
 from tests.tokens.support import (
     BOTH,
     ONLY_CALENDAR,
@@ -21,25 +20,11 @@ from tests.tokens.support import (
     mark_of,
     proven,
     refusal,
+    told,
 )
 
 DATA_ONLY = f"{CALENDAR} {DRIVE}"  # without `openid` no ID token comes with a refresh
 FORGED = "1//0forged-refresh-token-that-google-never-issued"
-
-
-def told(bridge: World, subject: str, account: Any, token: str, **more: Any) -> None:
-    """Have the hook told of a login that claims a token, without any ID token."""
-    message = {
-        "type": "login",
-        "tenant": TENANT,
-        "subject": subject,
-        "account": {"sub": account.sub},
-        "client_id": bridge.client.client_id,
-        "login": {"id": f"login-{len(token)}-{subject}"},
-        "tokens": {"refresh_token": token},
-        "obtained_at": int(bridge.clock.now()),
-    }
-    assert bridge.hook(message | more)["result"] == "captured"
 
 
 def refreshed(bridge: World, subject: str, *scopes: str) -> None:
@@ -55,11 +40,10 @@ def tokeninfos(bridge: World) -> int:
 @pytest.mark.parametrize("scopes", [BOTH, DATA_ONLY], ids=["openid", "data only"])
 def test_a_foreign_token_never_displaces_the_live_one(bridge_world: World, scopes: str) -> None:
     """Another account's refresh token, claimed for this one, is found out and dropped."""
-    _, live = proven(bridge_world, "u1", scopes)
-    [account] = {bridge_world.grant_of("u1").account}
+    account, live = proven(bridge_world, "u1", scopes)
     stranger = bridge_world.account()
     foreign = bridge_world.google.mint_refresh_token(stranger, bridge_world.client, scopes)
-    told(bridge_world, "u1", account, foreign)
+    told(bridge_world, "u1", account, refresh_token=foreign)
 
     refreshed(bridge_world, "u1")
 
@@ -74,7 +58,7 @@ def test_a_foreign_token_is_never_served_from(bridge_world: World, scopes: str) 
     """A grant whose only token is another account's serves nothing."""
     account, stranger = bridge_world.account(), bridge_world.account()
     foreign = bridge_world.google.mint_refresh_token(stranger, bridge_world.client, scopes)
-    told(bridge_world, "u1", account, foreign)
+    told(bridge_world, "u1", account, refresh_token=foreign)
 
     error = refusal(lambda: bridge_world.read("u1", CALENDAR))
 
@@ -85,7 +69,7 @@ def test_a_foreign_token_is_never_served_from(bridge_world: World, scopes: str) 
 def test_a_forged_token_never_displaces_the_live_one(bridge_world: World) -> None:
     """A made-up refresh token is dropped at its first refresh; the same read is served."""
     account, live = proven(bridge_world, "u1")
-    told(bridge_world, "u1", account, FORGED)
+    told(bridge_world, "u1", account, refresh_token=FORGED)
 
     refreshed(bridge_world, "u1")
 
@@ -98,7 +82,7 @@ def test_another_clients_token_never_displaces_the_live_one(bridge_world: World)
     """A token of another Google client is set aside, kept, and not tried again."""
     account, live = proven(bridge_world, "u1")
     token = bridge_world.google.mint_refresh_token(account, bridge_world.data_client, BOTH)
-    told(bridge_world, "u1", account, token)
+    told(bridge_world, "u1", account, refresh_token=token)
     refreshed(bridge_world, "u1")
     before = calls(bridge_world)
 
@@ -114,7 +98,7 @@ def test_a_grant_with_another_clients_token_alone_is_blocked(bridge_world: World
     """`wrong_client` blocks this grant; its client's circuit stays closed."""
     account = bridge_world.account()
     token = bridge_world.google.mint_refresh_token(account, bridge_world.data_client, BOTH)
-    told(bridge_world, "u1", account, token)
+    told(bridge_world, "u1", account, refresh_token=token)
 
     error = refusal(lambda: bridge_world.read("u1", CALENDAR))
 
@@ -337,8 +321,9 @@ def test_a_rotated_token_of_a_narrower_one_is_not_lost(bridge_world: World) -> N
     account, live = proven(bridge_world, "u1")
     bridge_world.google.configure(rotate_refresh_tokens=True)
     capture(bridge_world, "u1", account, ONLY_CALENDAR)
-    with capture_logs():
-        refreshed(bridge_world, "u1", DRIVE)
+    before = calls(bridge_world)
+    refreshed(bridge_world, "u1", DRIVE)
+    assert calls(bridge_world) - before == 2
     alive = {mark_of(bridge_world, t.token) for t in bridge_world.google.refresh_tokens(account)}
 
     assert alive <= {t.mark for t in bridge_world.grant_of("u1").tokens}

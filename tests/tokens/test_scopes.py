@@ -44,7 +44,7 @@ def test_a_caller_allowed_calendar_only_gets_a_token_that_drive_refuses(
 
 
 def test_a_wider_answer_is_not_handed_out(bridge_world: World) -> None:
-    """Where Google ignores `scope`, a narrow caller gets `client_fault`, an unbounded one a token."""
+    """Where Google ignores `scope`, a narrow caller gets `client_fault`, others a token."""
     proven(bridge_world, "u1")
     bridge_world.google.configure(narrowing="ignored")
     caller = bridge_world.caller(scopes=[CALENDAR])

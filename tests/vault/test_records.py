@@ -143,7 +143,6 @@ def test_a_missing_key_is_no_reason_to_ask_the_user(bridge_world: World) -> None
     grant = bridge_world.grant("u1")
     headers = {"Authorization": bridge_world.key()}
     mine, other = _without_its_key(bridge_world)
-    bridge_world.http.get("/v1/grants", headers=headers)  # the caller is remembered for a moment
 
     bridge_world.services.keys.refill(other)
     with pytest.raises(KeyUnavailableError):

@@ -1,0 +1,252 @@
+"""One refresh for however many readers of one process, and bounds on those who wait."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from functools import partial
+
+import pytest
+from msgspec.structs import replace
+
+from bridge.errors import BridgeError, Code
+from bridge.model import Grant
+from bridge.tokens.flights import Flights
+from bridge.tokens.wire import TokenRequest
+from tests.kit import CALENDAR, DRIVE, HOUR, TENANT, World
+from tests.tokens.support import (
+    Later,
+    at_once,
+    calls,
+    held,
+    proven,
+    refreshing_with,
+    refusal,
+    under_way,
+)
+from tests.tokens.test_error_table import NEW_ERROR
+
+
+def test_fifty_readers_are_one_call(bridge_world: World) -> None:
+    """All readers of an expired token get the same new one, by one call upstream."""
+    proven(bridge_world, "u1")
+    bridge_world.clock.advance(2 * HOUR)
+    before = calls(bridge_world)
+    bridge_world.google.hold("token", seconds=0.3)
+
+    served = at_once(50, lambda _: bridge_world.read("u1", CALENDAR))
+
+    assert len({one.access_token for one in served}) == 1
+    assert calls(bridge_world) - before == 1
+
+
+def test_a_failure_is_shared_by_all_who_waited_and_those_who_come_after(
+    bridge_world: World,
+) -> None:
+    """Fifty readers and five more get the one failure of one call; later somebody tries again."""
+    proven(bridge_world, "u1")
+    bridge_world.clock.advance(2 * HOUR)
+    before = calls(bridge_world)
+    bridge_world.google.inject("token", NEW_ERROR, times=None)
+    bridge_world.google.hold("token", seconds=0.3)
+
+    def read(_: int) -> tuple[Code, str | None]:
+        error = refusal(lambda: bridge_world.read("u1", CALENDAR))
+        return error.code, error.reason
+
+    told = at_once(50, read) + [read(0) for _ in range(5)]
+
+    assert set(told) == {(Code.UPSTREAM_UNAVAILABLE, "unrecognised")}
+    assert calls(bridge_world) - before == 1
+    bridge_world.google.clear_faults()
+    bridge_world.clock.advance(4)
+    assert bridge_world.read("u1", CALENDAR).scope
+
+
+def test_an_outage_is_shared_by_readers_of_every_scope_set(bridge_world: World) -> None:
+    """That Google does not answer is no matter of scopes: one reader finds out for all."""
+    proven(bridge_world, "u1")
+    bridge_world.clock.advance(2 * HOUR)
+    bridge_world.google.inject("token", NEW_ERROR, times=None)
+    callers = [None, [CALENDAR], [CALENDAR, DRIVE], None, [CALENDAR]]
+    before = calls(bridge_world)
+
+    for allowance in callers:
+        caller = bridge_world.caller(scopes=allowance)
+        error = refusal(partial(bridge_world.read, "u1", CALENDAR, caller=caller))
+        assert error.code is Code.UPSTREAM_UNAVAILABLE
+
+    assert calls(bridge_world) - before == 1
+
+
+def test_a_failure_does_not_outlast_a_clock_that_was_set_back(bridge_world: World) -> None:
+    """A failure dated hours ahead, by a clock that was wrong, keeps nobody from trying."""
+    proven(bridge_world, "u1")
+    bridge_world.clock.advance(5 * HOUR)
+    bridge_world.google.inject("token", NEW_ERROR)
+    refusal(lambda: bridge_world.read("u1", CALENDAR))
+    bridge_world.clock.advance(-3 * HOUR)
+
+    assert bridge_world.read("u1", CALENDAR).scope
+
+
+def test_a_re_consent_ends_a_shared_failure(bridge_world: World) -> None:
+    """A failure belongs to its epoch."""
+    proven(bridge_world, "u1")
+    bridge_world.clock.advance(2 * HOUR)
+    bridge_world.google.inject("token", NEW_ERROR)
+    refusal(lambda: bridge_world.read("u1", CALENDAR))
+    [found] = bridge_world.services.grants.find(TENANT, "u1")
+
+    def moved_on(grant: Grant) -> Grant:
+        return replace(grant, epoch=grant.epoch + 1)
+
+    bridge_world.services.grants.update(found.ref, moved_on)
+    assert bridge_world.read("u1", CALENDAR).scope
+
+
+def test_readers_of_other_grants_are_served_while_all_benches_are_taken(
+    bridge_world: World,
+) -> None:
+    """A hot grant's waiters fill their places; others read and refresh all the same."""
+    for subject in ("hot", "warm", "cold"):
+        proven(bridge_world, subject)
+    tokens = refreshing_with(bridge_world, flights=Flights(8))
+
+    def read(subject: str) -> str:
+        request = TokenRequest(tenant=TENANT, subject=subject, scopes=(CALENDAR,))
+        return tokens.read(bridge_world.caller(), request).grant
+
+    bridge_world.clock.advance(2 * HOUR)
+    read("warm")
+    hold = held(bridge_world)
+    leader = Later(lambda: read("hot"))
+    under_way(hold)
+    over = threading.Semaphore(0)
+    waiting = [Later(lambda: _signalling(over, lambda: read("hot"))) for _ in range(20)]
+    # Seven may wait; whoever is beyond them is refused at once.
+    for _ in range(13):
+        assert over.acquire(timeout=10)
+
+    assert read("warm")
+    assert read("cold")
+    hold.release()
+
+    assert leader.outcome()
+    errors = [_error(thread) for thread in waiting]
+    refused = [error for error in errors if error is not None]
+    assert len(refused) == 13
+    assert {(e.code, e.reason, e.retry_after) for e in refused} == {
+        (Code.UPSTREAM_UNAVAILABLE, "too_many_waiting", 1)
+    }
+
+
+def test_a_stale_reader_is_served_while_all_places_are_taken(bridge_world: World) -> None:
+    """No place to refresh is no reason to refuse a token that is still valid."""
+    for subject in ("hot", "stale"):
+        proven(bridge_world, subject)
+    bridge_world.clock.advance(HOUR - 100)
+    tokens = refreshing_with(bridge_world, flights=Flights(1))
+    hold = held(bridge_world)
+
+    def read(subject: str) -> str:
+        request = TokenRequest(tenant=TENANT, subject=subject, scopes=(CALENDAR,))
+        return tokens.read(bridge_world.caller(), request).grant
+
+    leader = Later(lambda: read("hot"))
+    under_way(hold)
+
+    assert read("stale")
+    hold.release()
+    assert leader.outcome()
+
+
+def test_a_waiter_s_patience_ends(bridge_world: World) -> None:
+    """Who waits too long for another's refresh is told to come back; the refresh goes on."""
+    proven(bridge_world, "u1")
+    bridge_world.clock.advance(2 * HOUR)
+    tokens = refreshing_with(bridge_world, patience=0.2)
+    request = TokenRequest(tenant=TENANT, subject="u1", scopes=(CALENDAR,))
+    hold = held(bridge_world)
+    leader = Later(lambda: bridge_world.read("u1", CALENDAR))
+    under_way(hold)
+
+    error = refusal(lambda: tokens.read(bridge_world.caller(), request))
+    hold.release()
+
+    assert (error.code, error.retry_after) == (Code.UPSTREAM_UNAVAILABLE, 1)
+    assert leader.outcome()
+
+
+def test_a_leader_s_own_refusal_is_not_that_of_its_waiters(bridge_world: World) -> None:
+    """The leader wants a scope that was lost meanwhile; who waits with it wants less and gets it."""
+    proven(bridge_world, "u1")
+    bridge_world.clock.advance(2 * HOUR)
+    hold = held(bridge_world)
+    narrowing = Later(
+        lambda: bridge_world.read("u1", CALENDAR, caller=bridge_world.caller(scopes=[CALENDAR]))
+    )
+    under_way(hold)
+    # Both read the same scope set, and wait for the narrow refresh's lease.
+    greedy = Later(lambda: bridge_world.read("u1", DRIVE))
+    modest = Later(lambda: bridge_world.read("u1", CALENDAR))
+    [found] = bridge_world.services.grants.find(TENANT, "u1")
+    bridge_world.services.grants.update(found.ref, _without_drive)
+    hold.release()
+
+    narrowing.outcome()
+    assert refusal(greedy.outcome).code is Code.INSUFFICIENT_SCOPE
+    assert modest.outcome().scope
+
+
+class FlightError(Exception):
+    """Something that nobody foresaw."""
+
+
+def test_whoever_waits_is_released_also_when_the_flight_breaks() -> None:
+    """Also an error that is none of ours ends the waiting, and the next reader flies anew."""
+    flights = Flights(4)
+    flight, flies = flights.board("key")
+    assert flies
+    again, flies_too = flights.board("key")
+    assert again is flight
+    assert not flies_too
+    waiting = Later(lambda: flights.wait(again, 10))
+
+    flights.land("key", flight, BridgeError(Code.UPSTREAM_UNAVAILABLE, "It broke."))
+
+    assert refusal(waiting.outcome).public == "It broke."
+    assert flights.board("key")[1]
+
+
+def test_places_are_given_back_after_an_error() -> None:
+    """A thread that fails does not keep its place."""
+    flights = Flights(1)
+    for _ in range(3):
+        with pytest.raises(FlightError), flights.place():
+            raise FlightError
+    with flights.place():
+        assert refusal(lambda: _enter(flights)).reason == "too_many_waiting"
+
+
+def _enter(flights: Flights) -> None:
+    with flights.place():
+        pass
+
+
+def _signalling(over: threading.Semaphore, work: Callable[[], str]) -> str:
+    try:
+        return work()
+    finally:
+        over.release()
+
+
+def _error(thread: Later) -> BridgeError | None:
+    thread.join(20)
+    return thread.error
+
+
+def _without_drive(grant: Grant) -> Grant:
+    assert grant.live is not None
+    scopes = tuple(s for s in grant.granted if s != DRIVE)
+    return replace(grant, live=replace(grant.live, scopes=scopes))

@@ -1,0 +1,370 @@
+"""Changing record keys while the bridge serves: nothing is unreadable at any moment."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import pytest
+from msgspec.structs import replace
+
+from bridge.admin.keys import KeyAdmin
+from bridge.capture.importing import Fate
+from bridge.config.keys import read_keys
+from bridge.errors import BridgeError, Code
+from bridge.services import Services, build, material
+from bridge.store.base import Query
+from bridge.vault import endings
+from bridge.vault.grants import FORGOTTEN_KEPT_S, parse_id
+from bridge.vault.keys import KeyMaterial
+from bridge.vault.records import Records
+from bridge.vault.rotation import KINDS, Rotation
+from tests.kit import CALENDAR, DAY, DRIVE, HOUR, TENANT, ShiftedClock, World, token_fields
+from tests.vault.conftest import Hand, Vault
+
+
+def _nothing(_: int) -> None:
+    """Take progress and show it to nobody."""
+
+
+class _Leaping(ShiftedClock):
+    """Sleeps at once, and is later then."""
+
+    def sleep(self, seconds: float) -> None:
+        self.advance(seconds)
+
+
+def _impatient(world: World) -> KeyAdmin:
+    """Return the world's key administration, with time passing at once where it waits."""
+    return dataclasses.replace(world.services.key_admin, clock=_Leaping())
+
+
+def _with_first(services: Services, key_id: str) -> KeyMaterial:
+    """Return a process's keys as it would have them without the last change."""
+    keys = read_keys(services.settings.keys.file).with_first(key_id)
+    return material(keys)
+
+
+@contextmanager
+def _another(world: World) -> Iterator[Services]:
+    """Run one more process's services on the world's store."""
+    services = build(world.settings, world.clock)
+    try:
+        services.start()
+        yield services
+    finally:
+        services.close()
+
+
+def _story(world: World) -> None:
+    """Leave records of every kind there is in the store."""
+    world.services.upkeep.start()
+    world.key("backend")
+    world.grant("u1")
+    world.read("u1")
+    with pytest.raises(BridgeError):
+        world.read("u1", DRIVE)
+    account = world.account()
+    world.hook(_capture(world, "l1", account.sub, token_fields(world.sign_in(account))))
+    world.hook(_bind("l9", "a9", "u9"))
+    world.grant("u2")
+    world.hook({"type": "user_deleted", "tenant": TENANT, "subject": "u2"})
+    world.client.secrets[:] = ["changed"]
+    world.clock.advance(2 * HOUR)
+    with pytest.raises(BridgeError):
+        world.read("u1")
+
+
+def _capture(world: World, login: str, sub: str, tokens: dict[str, object]) -> dict[str, object]:
+    return {
+        "type": "capture",
+        "tenant": TENANT,
+        "login_id": login,
+        "account": {"sub": sub},
+        "client_id": world.client.client_id,
+        "tokens": tokens,
+    }
+
+
+def _bind(login: str, sub: str, subject: str) -> dict[str, object]:
+    return {
+        "type": "bind",
+        "tenant": TENANT,
+        "login_id": login,
+        "account": {"sub": sub},
+        "subject": subject,
+    }
+
+
+def test_a_rotation_seals_every_kind_of_record_anew(bridge_world: World) -> None:
+    """After it nothing but the new key is needed, for any kind that the bridge writes."""
+    _story(bridge_world)
+    hand = Hand(bridge_world.settings.store.path)
+    written = {str(name) for (name,) in hand.run("SELECT name FROM kinds")}
+    assert written - {"key", "guard"} == set(KINDS)
+
+    added = bridge_world.services.key_admin.add()
+    rotated = bridge_world.services.key_admin.rotate(None, _nothing)
+
+    assert (rotated.key_id, rotated.damaged) == (added.id, 0)
+    assert set(bridge_world.services.key_admin.rotation.census()) == {added.id}
+
+
+def test_a_retired_key_is_not_missed(bridge_world: World) -> None:
+    """Without the old key grants refresh, captures are claimed, callers call, and starts succeed."""
+    header = bridge_world.key()
+    grant = bridge_world.grant("u1")
+    bridge_world.read("u1")
+    account = bridge_world.account()
+    tokens = token_fields(bridge_world.sign_in(account))
+    bridge_world.hook(_capture(bridge_world, "l1", account.sub, tokens))
+    former = read_keys(bridge_world.key_file).record_keys[0].id
+
+    bridge_world.services.key_admin.add()
+    bridge_world.services.key_admin.rotate(None, _nothing)
+    bridge_world.services.key_admin.retire(former)
+    bridge_world.restart()
+
+    bridge_world.clock.advance(2 * HOUR)
+    assert bridge_world.read("u1").grant == grant.id
+    bridge_world.hook(_bind("l1", account.sub, "u2"))
+    assert CALENDAR in bridge_world.read("u2").scope
+    assert bridge_world.http.get("/v1/grants", headers={"Authorization": header}).status_code != 401
+
+
+def test_readers_and_writers_notice_nothing_of_a_rotation(bridge_world: World) -> None:
+    """Threads of two processes read, capture and refresh throughout; no call fails, none is lost."""
+    world = bridge_world
+    for n in range(10):
+        world.grant(f"u{n}")
+    former = read_keys(world.key_file).record_keys[0].id
+    done = threading.Event()
+    failed: list[BaseException] = []
+    captured: list[str] = []
+
+    def repeat(work: Callable[[], object]) -> None:
+        try:
+            while not done.is_set():
+                work()
+        except BaseException as error:  # noqa: BLE001 - whatever it is fails the test
+            failed.append(error)
+
+    def read() -> None:
+        for n in range(10):
+            world.read(f"u{n}")
+
+    def capture() -> None:
+        world.grant(f"new{len(captured)}")
+        captured.append(f"new{len(captured)}")
+
+    with _another(world) as other:
+        world.services.upkeep.start()
+
+        def change() -> None:
+            held = other.grants.find(TENANT, "u0")[0]
+            other.grants.update(held.ref, lambda g: replace(g, consents=g.consents + 1))
+
+        threads = [threading.Thread(target=repeat, args=(w,)) for w in (read, capture, change)]
+        for thread in threads:
+            thread.start()
+        world.services.key_admin.add()
+        rotated = world.services.key_admin.rotate(None, _nothing)
+        done.set()
+        for thread in threads:
+            thread.join()
+        world.services.key_admin.rotation.run(_nothing)
+        world.services.key_admin.retire(former)
+
+    assert not failed
+    assert rotated.damaged == 0
+    world.clock.advance(2 * HOUR)
+    for subject in [f"u{n}" for n in range(10)] + captured:
+        assert world.read(subject).access_token
+
+
+def test_a_rotation_waits_until_every_process_knows_the_key(bridge_world: World) -> None:
+    """While one process has not read the key, nothing is written with it, and it is told so."""
+    former = read_keys(bridge_world.key_file).record_keys[0].id
+    services = bridge_world.services
+    services.opening.announce("deaf", bridge_world.clock.now() + DAY)
+    added = services.key_admin.add()
+
+    with pytest.raises(BridgeError) as waiting:
+        _impatient(bridge_world).rotate(None, _nothing)
+
+    assert waiting.value.code is Code.CONFLICT
+    assert added.id in waiting.value.public
+    assert read_keys(bridge_world.key_file).record_keys[0].id == former
+    services.opening.retreat("deaf")
+    assert services.key_admin.rotate(None, _nothing).key_id == added.id
+
+
+def test_a_process_that_still_writes_with_a_key_keeps_it_from_being_retired(
+    bridge_world: World,
+) -> None:
+    """A key goes only when no running process would seal with it again."""
+    former = read_keys(bridge_world.key_file).record_keys[0].id
+    services = bridge_world.services
+    services.key_admin.add()
+    services.key_admin.rotate(None, _nothing)
+    with _another(bridge_world) as other:
+        other.keys.refill(_with_first(other, former))
+        other.opening.announce(other.upkeep.instance, bridge_world.clock.now())
+
+        with pytest.raises(BridgeError) as refused:
+            services.key_admin.retire(former)
+
+    assert refused.value.code is Code.CONFLICT
+
+
+def test_a_rotation_that_was_cut_off_goes_on_where_it_was(bridge_world: World) -> None:
+    """Run again, it seals only what is left, and then nothing."""
+    for n in range(6):
+        bridge_world.grant(f"u{n}")
+    former = read_keys(bridge_world.key_file).record_keys[0].id
+    admin = bridge_world.services.key_admin
+    added = admin.add()
+    done: list[int] = []
+
+    def cut_off(number: int) -> None:
+        done.append(number)
+        if len(done) == 4:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        admin.rotate(None, cut_off)
+    left = admin.rotation.census()[former]
+    assert left > 0
+    with pytest.raises(BridgeError) as used:
+        admin.retire(former)
+    assert used.value.code is Code.CONFLICT
+    rest: list[int] = []
+    assert admin.rotate(None, rest.append).key_id == added.id
+
+    assert sum(rest) == left
+    admin.rotate(None, rest.append)
+    assert sum(rest) == left
+    admin.retire(former)
+
+
+def test_damaged_records_are_passed_over_and_counted(bridge_world: World) -> None:
+    """One that does not open keeps neither the others nor the count from the end."""
+    damaged, sound = bridge_world.grant("u1"), bridge_world.grant("u2")
+    stranger = bridge_world.grant("u3")
+    hand = Hand(bridge_world.settings.store.path)
+    where = "WHERE 'g_' || partition || id = ?"
+    hand.run(f"UPDATE records SET body = x'01' {where}", damaged.id)  # noqa: S608 - our own text
+    hand.run(f"UPDATE records SET key_id = 'k_gone' {where}", stranger.id)  # noqa: S608 - the same
+    admin = bridge_world.services.key_admin
+    added = admin.add()
+
+    rotated = admin.rotate(None, _nothing)
+
+    assert rotated.damaged == 2
+    ref = parse_id(sound.id)
+    assert ref is not None
+    row = bridge_world.services.store.get(ref)
+    assert row is not None
+    assert row.key_id == added.id
+
+
+def test_a_damaged_refresh_token_in_a_sound_record_is_counted_too(vault: Vault) -> None:
+    """The inner seal's damage stops a rotation as little as the outer one's."""
+    foreign = vault.sealed("1//token", account="somebody else")
+    grant = replace(vault.grant(), candidates=(foreign,))
+    held = vault.grants.get(grant.id)
+    assert held is not None
+    vault.store.commit([vault.records.replace(held, grant)])
+    vault.grant("u2")
+    vault.add_key()
+
+    assert vault.rotation.run(_nothing) == 1
+
+
+def test_the_key_that_writes_cannot_be_retired(bridge_world: World) -> None:
+    """The first key and an unknown one are refused, and the file stays as it is."""
+    keys = read_keys(bridge_world.key_file)
+    admin = bridge_world.services.key_admin
+
+    for key_id, code in ((keys.record_keys[0].id, Code.INVALID_REQUEST), ("k_x", Code.NOT_FOUND)):
+        with pytest.raises(BridgeError) as refused:
+            admin.retire(key_id)
+        assert refused.value.code is code
+    assert read_keys(bridge_world.key_file) == keys
+
+
+def test_the_newest_key_is_one_also_when_two_are_made_in_a_second(bridge_world: World) -> None:
+    """`rotate` without an id takes the key that was added last."""
+    admin = bridge_world.services.key_admin
+    admin.add()
+    last = admin.add()
+
+    assert admin.rotate(None, _nothing).key_id == last.id
+
+
+def test_a_rotation_does_not_prolong_what_is_left_of_a_forgotten_grant(vault: Vault) -> None:
+    """It goes 90 days after the forgetting, however often it is sealed anew."""
+    grant = vault.grant()
+    ref = parse_id(grant.id)
+    assert ref is not None
+    vault.grants.update(ref, lambda g: endings.forget(g, 5_000, 5_000))
+    vault.add_key()
+
+    vault.rotation.run(_nothing)
+
+    held = vault.grants.at(ref)
+    assert held is not None
+    assert held.index.expires_at == 5_000 + FORGOTTEN_KEPT_S
+
+
+def test_a_record_that_somebody_writes_meanwhile_is_left_to_them(vault: Vault) -> None:
+    """A rotation does not undo a write that came between its reading and its own."""
+    grant = vault.grant()
+    ref = parse_id(grant.id)
+    assert ref is not None
+    vault.add_key()
+
+    class Overtaken(Records):
+        """Somebody is always quicker."""
+
+        def replace(self, *given: object, **more: object):  # type: ignore[no-untyped-def]  # noqa: ANN202 - as its base
+            op = super().replace(*given, **more)  # type: ignore[arg-type]
+            vault.grants.update(ref, lambda g: replace(g, consents=g.consents + 1))
+            return op
+
+    records = Overtaken(vault.store, vault.keys)
+    grants = type(vault.grants)(records, vault.tokens, vault.clock)
+    progress: list[int] = []
+
+    damaged = Rotation(records, grants, vault.tokens).run(progress.append)
+
+    held = vault.grants.at(ref)
+    assert held is not None
+    assert (damaged, progress, held.record.consents) == (0, [], 1)
+
+
+def test_an_import_under_way_goes_on_with_the_new_key(bridge_world: World) -> None:
+    """What is imported after a rotation and a retirement can be read: the process has reloaded."""
+    former = read_keys(bridge_world.key_file).record_keys[0].id
+    account = bridge_world.account()
+    tokens = bridge_world.sign_in(account)
+    line = {
+        "tenant": TENANT,
+        "subject": "u1",
+        "account": {"sub": account.sub},
+        "client": bridge_world.client.client_id,
+        "refresh_token": tokens.refresh_token,
+    }
+    with _another(bridge_world) as importing:
+        bridge_world.services.key_admin.add()
+        bridge_world.services.key_admin.rotate(None, _nothing)
+        bridge_world.services.key_admin.retire(former)
+
+        [result] = importing.importer.run([json.dumps(line).encode()], dry_run=False)
+
+    assert result.fate is Fate.IMPORTED
+    assert CALENDAR in bridge_world.read("u1").scope
+    assert not bridge_world.services.store.list(Query("grant", key_id=former))
