@@ -6,7 +6,7 @@ import argparse
 import json
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
@@ -34,10 +34,12 @@ def main() -> int:
     except MissingToolError as error:
         print(error, file=sys.stderr)
         return 2
-    figures = [_run(name, is_quick=options.quick) for name in options.names or _BENCHMARKS]
+    figures = []
+    for name in options.names or _BENCHMARKS:
+        figures.append(_run(name, is_quick=options.quick))
+        _write(figures[-1], is_quick=options.quick)
     for line in table(figures):
         print(line)
-    _write(figures, is_quick=options.quick)
     return int(options.check and not all(figure.passes for figure in figures))
 
 
@@ -62,12 +64,11 @@ def _run(name: str, *, is_quick: bool) -> Figure:
     return figure
 
 
-def _write(figures: Sequence[Figure], *, is_quick: bool) -> None:
-    """Write the figures over those of the same names; the others stay as they were."""
+def _write(figure: Figure, *, is_quick: bool) -> None:
+    """Write a figure over the one of the same name; the others stay as they were."""
     known = json.loads(_LATEST.read_text()) if _LATEST.exists() else {}
     stamp = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
-    for figure in figures:
-        known[figure.name] = figure.as_json() | {"quick": is_quick, "at": stamp}
+    known[figure.name] = figure.as_json() | {"quick": is_quick, "at": stamp}
     _LATEST.write_text(json.dumps(known, indent=2, ensure_ascii=False) + "\n")
 
 

@@ -117,9 +117,7 @@ def _paced(plan: Plan, setup: Setup, messages: _Messages) -> _Paced:
                 paced, setup.port, [get("/")], rate=_PACE, seconds=seconds
             ).result()
         with programs.bridge(setup):
-            taken = pool.submit(
-                paced, setup.port, captures, rate=_PACE, seconds=seconds
-            ).result()
+            taken = pool.submit(paced, setup.port, captures, rate=_PACE, seconds=seconds).result()
     return _Paced(taken, hellos, commits)
 
 
@@ -146,12 +144,10 @@ def _taken(source: Iterator[bytes], count: int) -> Iterator[bytes]:
     return (next(source) for _ in range(count))
 
 
-def _figure(
-    setup: Setup, captures: list[Load], logins: list[Load], paces: list[_Paced]
-) -> Figure:
+def _figure(setup: Setup, captures: list[Load], logins: list[Load], paces: list[_Paced]) -> Figure:
     per_second = median([one.per_second for one in captures])
     ratio = median([one.ratio for one in paces])
-    errors = sum(one.errors for one in (*captures, *logins, *paces))
+    errors = sum(one.errors for one in (*captures, *logins)) + sum(one.errors for one in paces)
     return Figure(
         name="capture",
         value=per_second,

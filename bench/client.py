@@ -130,9 +130,7 @@ async def _paced(
     return [sample for part in parts for sample in part]
 
 
-def _due(
-    start: float, rate: float, seconds: float, position: int, step: int
-) -> Iterator[float]:
+def _due(start: float, rate: float, seconds: float, position: int, step: int) -> Iterator[float]:
     for number in range(position, int(rate * seconds), step):
         yield start + number / rate
 

@@ -64,9 +64,7 @@ def _stocked(setup: Setup, persons: list[Person]) -> list[bytes]:
     return reads
 
 
-def _figure(
-    setup: Setup, samples: list[Sample], seen: Stats, grants: int, seconds: int
-) -> Figure:
+def _figure(setup: Setup, samples: list[Sample], seen: Stats, grants: int, seconds: int) -> Figure:
     busiest = seen.busiest["token"].calls if "token" in seen.busiest else 0
     latencies = [sample.seconds for sample in samples]
     rate = seen.refreshes / seconds

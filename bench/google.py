@@ -6,7 +6,6 @@ stop; the control API does the rest.
 
 from __future__ import annotations
 
-import json
 import sys
 from pathlib import Path
 
@@ -51,7 +50,9 @@ def main() -> None:
             token = google.mint_refresh_token(account, client, GRANTED)
             persons.append(Person(account.sub, account.email, token))
         people = People(client.client_id, client.secrets[0], persons)
-        path.write_bytes(msgspec.json.encode(people))
+        whole = path.with_suffix(".part")
+        whole.write_bytes(msgspec.json.encode(people))
+        whole.replace(path)
 
     serve_google(port=port, on_ready=populate)
 

@@ -64,6 +64,10 @@ def sandbox(folder: Path, accounts: int) -> Iterator[tuple[int, Path]]:
     people = folder / "people.json"
     command = [sys.executable, "-m", "bench.google", str(port), str(accounts), str(people)]
     with _running(command, folder / "sandbox.log", port, None):
+        until = time.monotonic() + _PATIENCE_S
+        # Its port answers before the accounts are there.
+        while not people.exists() and time.monotonic() < until:
+            time.sleep(0.05)
         yield port, people
 
 

@@ -37,13 +37,8 @@ def refreshes(port: int) -> int:
 
 def hold_tokens(port: int, *, seconds: float) -> None:
     """Have the next answer of the token endpoint held back; a second call's is not."""
-    body = {"endpoint": "token", "seconds": seconds}
+    body = {"endpoint": "token", "seconds": seconds, "times": 1}
     requests.post(f"{_url(port)}/holds", json=body, timeout=_TIMEOUT_S).raise_for_status()
-
-
-def release(port: int) -> None:
-    """Hold nothing back any more."""
-    requests.delete(f"{_url(port)}/holds", timeout=_TIMEOUT_S).raise_for_status()
 
 
 def _url(port: int) -> str:

@@ -160,9 +160,7 @@ class Grower:
         self._app = app
         self._clock = services.clock
 
-    def captured(
-        self, subject: str, account: Account, refresh_token: str | None = None
-    ) -> Grant:
+    def captured(self, subject: str, account: Account, refresh_token: str | None = None) -> Grant:
         """Return a new grant with a captured refresh token, Google's length if none is given."""
         now = int(self._clock.now())
         identity = Identity(TENANT, subject, account.sub, self._app.client_id)

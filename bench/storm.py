@@ -32,6 +32,29 @@ _IDLE_S: Final = 5
 _BYSTANDERS: Final = 64
 _BYSTANDER_RATE: Final = 200
 _CONNECT_AT_ONCE: Final = 50
+_AFTER_S: Final = 4
+_JUST_AFTER_S: Final = 0.005
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """What a storm needs.
+
+    Attributes:
+        services: of the bridge, to write the grant with.
+        setup: of the bridge.
+        sandbox_port: the sandbox Google's.
+        authorization: the caller's.
+        warm: reads of the bystanders' grants.
+        pool: the bystanders' process.
+    """
+
+    services: Services
+    setup: Setup
+    sandbox_port: int
+    authorization: str
+    warm: list[bytes]
+    pool: ProcessPoolExecutor
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +66,6 @@ class Round:
         errors: readers and bystanders that got no token.
         last: seconds from expiry to the last reader's answer.
         idle, meanwhile: the bystanders' p99 in seconds, before and during the storm.
-        spread: connections per worker cannot be seen; the slowest connect is.
     """
 
     calls: int
@@ -59,25 +81,22 @@ def run(plan: Plan) -> Figure:
     with programs.sandbox(plan.folder, rounds + _BYSTANDERS) as (sandbox_port, people):
         app, persons = read_people(people, sandbox_port)
         setup = set_up(plan.folder / "bridge", app=app, workers=_WORKERS)
-        with setup.services() as services, _bystander_process() as pool:
-            warm, authorization = _bystanders(services, setup, persons[rounds:])
-            with programs.bridge(setup):
-                seen = [
-                    _storm(services, setup, sandbox_port, persons[number], warm, authorization, pool)
-                    for number in range(rounds)
-                ]
+        with (
+            setup.services() as services,
+            ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool,
+        ):
+            authorization = caller_key(services)
+            warm = _bystanders(services, setup, persons[rounds:], authorization)
+            scene = Scene(services, setup, sandbox_port, authorization, warm, pool)
+            seen = [_storm(scene, person) for person in persons[:rounds]]
     return _figure(setup, seen)
 
 
-def _bystander_process() -> ProcessPoolExecutor:
-    return ProcessPoolExecutor(1, mp_context=get_context("spawn"))
-
-
 def _bystanders(
-    services: Services, setup: Setup, persons: Sequence[Person]
-) -> tuple[list[bytes], str]:
+    services: Services, setup: Setup, persons: Sequence[Person], authorization: str
+) -> list[bytes]:
+    """Write the bystanders' grants; return a read of each."""
     grower = Grower(services, setup.app)
-    authorization = caller_key(services)
     now = int(time.time())
     requests = []
     for person in persons:
@@ -86,70 +105,68 @@ def _bystanders(
         grant = grower.in_use(grant, expires_at=now + 3600, issued_at=now)
         services.store.commit([services.grants.write(None, grant)])
         requests.append(token_read(subject, authorization))
-    return requests, authorization
+    return requests
 
 
-def _storm(  # noqa: PLR0913, PLR0917 - the parts of a scene
-    services: Services,
-    setup: Setup,
-    sandbox_port: int,
-    person: Person,
-    warm: list[bytes],
-    authorization: str,
-    pool: ProcessPoolExecutor,
-) -> Round:
-    grower = Grower(services, setup.app)
-    subject = random_subject()
-    account = Account(sub=person.sub, email=person.email)
-    before = refreshes(sandbox_port)
-    hold_tokens(sandbox_port, seconds=_HOLD_S)
-    now = int(time.time())
-    expires_at = now + _LEAD_S + _IDLE_S
-    # Issued just now, so that it is fresh for everybody until the very moment it expires.
-    grant = grower.in_use(
-        grower.captured(subject, account, person.refresh_token),
-        expires_at=expires_at,
-        issued_at=now,
-    )
-    services.store.commit([services.grants.write(None, grant)])
-    bystanders: Future[list[Sample]] = pool.submit(
-        paced,
-        setup.port,
-        warm,
-        rate=_BYSTANDER_RATE,
-        seconds=expires_at - time.time() + _HOLD_S + 4,
-    )
-    readers = asyncio.run(_readers(setup.port, token_read(subject, authorization), expires_at))
-    begun, ended = expires_at, max(sample.at + sample.seconds for sample in readers)
-    others = bystanders.result()
+def _storm(scene: Scene, person: Person) -> Round:
+    """Run one, on a bridge just started: its threads and connections are still to be made."""
+    port, before = scene.setup.port, refreshes(scene.sandbox_port)
+    hold_tokens(scene.sandbox_port, seconds=_HOLD_S)
+    with programs.bridge(scene.setup):
+        subject, expires_at = random_subject(), int(time.time()) + _LEAD_S + _IDLE_S
+        _write(scene, person, subject, expires_at)
+        bystanders: Future[list[Sample]] = scene.pool.submit(
+            paced,
+            port,
+            scene.warm,
+            rate=_BYSTANDER_RATE,
+            seconds=expires_at - time.time() + _HOLD_S + _AFTER_S,
+        )
+        read = token_read(subject, scene.authorization)
+        early, readers = asyncio.run(_readers(port, read, expires_at))
+        others = bystanders.result()
+    begun, ended = readers[0].at, max(sample.at + sample.seconds for sample in readers)
     idle = [s.seconds for s in others if expires_at - _IDLE_S <= s.at < expires_at - 0.5]
     meanwhile = [s.seconds for s in others if begun <= s.at <= ended]
     return Round(
-        calls=refreshes(sandbox_port) - before,
-        errors=sum(s.status != 200 for s in (*readers, *others)),
+        calls=refreshes(scene.sandbox_port) - before,
+        errors=sum(sample.status != 200 for sample in (*early, *readers, *others)),
         last=ended - begun,
         idle=percentile(idle, 0.99),
         meanwhile=percentile(meanwhile, 0.99),
     )
 
 
-async def _readers(port: int, request: bytes, expires_at: int) -> list[Sample]:
-    """Connect, read once while the token is fresh, and read again the moment it has expired."""
+def _write(scene: Scene, person: Person, subject: str, expires_at: int) -> None:
+    grower = Grower(scene.services, scene.setup.app)
+    account = Account(sub=person.sub, email=person.email)
+    # Issued just now, so that it is fresh for everybody until the very moment it expires.
+    grant = grower.in_use(
+        grower.captured(subject, account, person.refresh_token),
+        expires_at=expires_at,
+        issued_at=int(time.time()),
+    )
+    scene.services.store.commit([scene.services.grants.write(None, grant)])
+
+
+async def _readers(port: int, request: bytes, expires_at: int) -> tuple[list[Sample], list[Sample]]:
+    """Connect, read once while the token is fresh, and again the moment it has expired."""
     quiet()
     opened: list[Connection] = []
+    early: list[Sample] = []
     for _ in range(_READERS // _CONNECT_AT_ONCE):
         batch = await asyncio.gather(*(connect(port) for _ in range(_CONNECT_AT_ONCE)))
+        early += await asyncio.gather(*(timed(one, request, time.time()) for one in batch))
         opened += batch
-        await asyncio.gather(*(one.ask(request) for one in batch))
     left = expires_at - time.time()
     if left < 0:
         raise RuntimeError("the readers were not connected before the token expired")
-    await asyncio.sleep(left + 0.005)
+    await asyncio.sleep(left + _JUST_AFTER_S)
     due = time.time()
     samples = await asyncio.gather(*(timed(one, request, due) for one in opened))
     for one in opened:
         one.close()
-    return list(samples)
+    return early, list(samples)
 
 
 def _figure(setup: Setup, seen: list[Round]) -> Figure:

@@ -60,7 +60,9 @@ def _stocked(setup: Setup) -> list[bytes]:
 
 
 def _figure(setup: Setup, token: list[Load], hello: list[Load], static: Load | None) -> Figure:
-    ratio = median([one.per_second / other.per_second for one, other in zip(token, hello, strict=True)])
+    ratio = median(
+        [one.per_second / other.per_second for one, other in zip(token, hello, strict=True)]
+    )
     per_second = median([one.per_second for one in token])
     measures = [
         Measure("ratio", ratio, "x hello", at_least(0.35)),

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 from collections.abc import Sequence
 from typing import Any, Final
 
@@ -23,6 +24,7 @@ from bridge.secret import Secret
 # `zip` is not among them, so that a small message cannot unfold into a large one.
 _ALGORITHMS: Final = ["ECDH-ES", "ECDH-ES+A256KW", "A256GCM"]
 _LARGEST: Final = 64 * 1024
+_KID: Final = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 
 class Envelope:
@@ -73,9 +75,12 @@ class Envelope:
             kid = header["kid"]
         except (ValueError, TypeError, KeyError, RecursionError):
             raise _unreadable(field) from None
-        key = self._keys.get(kid) if isinstance(kid, str) else None
+        # It goes into the log: only what can be a key's name, whatever a sender put there.
+        if not isinstance(kid, str) or not _KID.fullmatch(kid):
+            raise _unreadable(field)
+        key = self._keys.get(kid)
         if key is None:
-            raise KeyUnavailableError(str(kid)[:64])
+            raise KeyUnavailableError(kid)
         return key
 
 

@@ -28,6 +28,8 @@ class Attempt:
         narrows: whether Google is asked for a part of what is granted.
         tried: marks of the refresh tokens that had their turn.
         failure: what kept a token from serving; raised if no other one does.
+        is_served: whether the live refresh token has given an access token.
+        is_served: whether the live token has answered; what is left is to compare newer ones.
     """
 
     grant: Grant
@@ -40,10 +42,12 @@ class Attempt:
     narrows: bool = True
     tried: set[bytes] = field(default_factory=set)
     failure: BridgeError | None = None
+    is_served: bool = False
+    is_served: bool = False
 
     def take_next(self) -> RefreshToken | None:
         """Return the refresh token whose turn it is; it had its turn then."""
-        order = lifecycle.order_of_trial(self.grant)
+        order = (lifecycle.contenders if self.is_served else lifecycle.order_of_trial)(self.grant)
         token = next((token for token in order if token.mark not in self.tried), None)
         if token is not None:
             self.tried.add(token.mark)

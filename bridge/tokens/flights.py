@@ -13,7 +13,7 @@ from typing import Final
 
 from bridge.errors import BridgeError, Code
 
-_FOR_FLYING: Final = 8  # one place in so many is kept for those who fly
+_FOR_FLYING: Final = 8  # one place in so many, and two at least, is kept for those who fly
 
 
 def out_of_patience() -> BridgeError:
@@ -61,7 +61,7 @@ class Flights:
         self._lock = threading.Lock()
         self._places = threading.BoundedSemaphore(most_waiting)
         self._benches = threading.BoundedSemaphore(
-            max(1, most_waiting - max(1, most_waiting // _FOR_FLYING))
+            max(1, most_waiting - max(2, most_waiting // _FOR_FLYING))
         )
 
     @contextmanager

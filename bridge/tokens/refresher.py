@@ -68,12 +68,16 @@ class Refresher:
                 asked = attempt.narrowed_to(token)
                 outcome = self._ask(attempt, token, asked, was_open=was_open)
                 if self._is_done(attempt, token, asked, outcome):
-                    return
-            if attempt.failure is not None:
+                    attempt.is_served = True
+            if attempt.failure is not None and not attempt.is_served:
                 self._ledger.share(attempt, attempt.failure)
                 raise attempt.failure
         except OvertakenError:
             log.info("refresh_overtaken", tenant=attempt.grant.tenant, grant=attempt.grant.id)
+        except BridgeError:
+            # What troubles a candidate is no trouble of a reader whom the live token has served.
+            if not attempt.is_served:
+                raise
 
     @property
     def _ledger(self) -> Ledger:
@@ -202,6 +206,9 @@ class Refresher:
             return lifecycle.fall(grant, token.mark, diagnose(grant, token, dead, now), now)
 
         self._ledger.write(attempt, token, buried)
+        if attempt.grant.live is None and attempt.grant.spare is not None:
+            # Proven in this attempt, it was only compared with the one that is gone now.
+            attempt.tried.discard(attempt.grant.spare.mark)
 
     def _refuse(self, attempt: Attempt, token: RefreshToken, verdict: str) -> None:
         self._ledger.write(

@@ -5,7 +5,6 @@ Owns the present `KeyMaterial`. Knows neither the key file nor what is sealed.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
@@ -33,7 +32,6 @@ class Keys:
 
     def __init__(self, material: KeyMaterial) -> None:
         self._material = material
-        self._listeners: list[Callable[[KeyMaterial], None]] = []
 
     @property
     def present(self) -> KeyMaterial:
@@ -46,7 +44,7 @@ class Keys:
         return self._material.hasher
 
     def refill(self, material: KeyMaterial) -> None:
-        """Use `material` from now on, and tell whoever asked to know.
+        """Use `material` from now on.
 
         Raises:
             ValueError: its hash key is another. Nothing stored would be found again, and what is
@@ -55,9 +53,3 @@ class Keys:
         if material.hasher.index(_CHECK) != self._material.hasher.index(_CHECK):
             raise ValueError("the hash key of a store never changes")
         self._material = material
-        for tell in self._listeners:
-            tell(material)
-
-    def on_refill(self, tell: Callable[[KeyMaterial], None]) -> None:
-        """Have `tell` called after each refill."""
-        self._listeners.append(tell)

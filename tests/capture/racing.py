@@ -7,6 +7,8 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
+from bridge.store.base import Delete, Op
+
 T = TypeVar("T")
 
 
@@ -22,8 +24,12 @@ def at_once(*jobs: Callable[[], T]) -> list[T]:
         return [future.result(30) for future in [pool.submit(run, job) for job in jobs]]
 
 
+def _is_grant(op: Op) -> bool:
+    return not isinstance(op, Delete) and op.row.ref.kind == "grant"
+
+
 class PausedCommits:
-    """A store's `commit` that waits, once, before the commit of one thread.
+    """A store's `commit` that waits, once, before one thread writes a grant.
 
     Attributes:
         reached: set when that thread is about to commit.
@@ -36,8 +42,9 @@ class PausedCommits:
         self.reached = threading.Event()
         self.go_on = threading.Event()
 
-    def __call__(self, ops: Sequence[Any], guard: Any = None) -> None:
-        if threading.current_thread().name == self._thread and not self.reached.is_set():
+    def __call__(self, ops: Sequence[Op], guard: Any = None) -> None:
+        is_it = threading.current_thread().name == self._thread and any(map(_is_grant, ops))
+        if is_it and not self.reached.is_set():
             self.reached.set()
             assert self.go_on.wait(10)
         self._commit(ops, guard)

@@ -168,6 +168,21 @@ def test_an_unknown_time_is_from_before_every_farewell(bridge_world: World, idp:
     assert bridge_world.grants_of("u1") == []
 
 
+def test_a_later_farewell_counts_for_a_grant_that_was_forgotten_before(
+    bridge_world: World, idp: Idp
+) -> None:
+    """A login from between a `DELETE` and the user's deletion is shut out by the latter."""
+    bridge_world.hook(idp.login(idp.sign_in()))
+    _deleted(bridge_world, idp)
+    bridge_world.clock.advance(60)
+    between = idp.login(idp.sign_in())
+    bridge_world.clock.advance(60)
+    bridge_world.hook(idp.user_deleted())
+
+    assert bridge_world.hook(between)["result"] == "shut_out"
+    assert bridge_world.grants_of("u1") == []
+
+
 def test_other_subjects_of_the_account_are_not_concerned(bridge_world: World, idp: Idp) -> None:
     """Two subjects may share a Google account; the deletion of one leaves the other's grant."""
     tokens = idp.sign_in()

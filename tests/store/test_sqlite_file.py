@@ -19,6 +19,8 @@ from bridge.store.sqlite_schema import MIGRATIONS, PAGE_SIZE
 from tests.store.backends import FakeClock, row, together
 from tests.store.conftest import Workers
 
+_TABLE_LEAF = 0x0D  # https://www.sqlite.org/fileformat.html, "B-tree Pages"
+
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
@@ -153,9 +155,11 @@ def test_corruption_is_named_and_contained(path: Path, clock: FakeClock) -> None
     for each in rows:
         store.put(each)
     store.close()
-    pages = path.stat().st_size // PAGE_SIZE
+    content = path.read_bytes()
+    pages = [content[at : at + PAGE_SIZE] for at in range(0, len(content), PAGE_SIZE)]
+    leaves = [number for number, page in enumerate(pages) if page[0] == _TABLE_LEAF]
     with path.open("r+b") as file:
-        file.seek(pages // 2 * PAGE_SIZE)
+        file.seek(leaves[len(leaves) // 2] * PAGE_SIZE)
         file.write(b"\xff" * PAGE_SIZE)
     store = SqliteStore(path, clock)
     broken = []

@@ -140,9 +140,9 @@ def test_waits_grow_up_to_five_minutes(bridge_world: World) -> None:
         waits.append(_next_probe(error))
         bridge_world.clock.advance(waits[-1] + 1)
 
-    assert waits == sorted(waits)
-    assert waits[0] <= 10 < waits[1]
-    assert 290 < waits[-1] <= 300
+    # Some of each wait may have passed by the time its reader is told.
+    expected = [10, 20, 40, 80, 160, 300, 300, 300]
+    assert all(want - 5 <= wait <= want for wait, want in zip(waits, expected, strict=True))
 
 
 def test_a_changed_secret_is_another_circuit(bridge_world: World) -> None:

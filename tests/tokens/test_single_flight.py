@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
+from dataclasses import fields
 from functools import partial
 
 import pytest
@@ -11,10 +12,14 @@ from msgspec.structs import replace
 
 from bridge.errors import BridgeError, Code
 from bridge.model import Grant
-from bridge.tokens.flights import Flights
+from bridge.sandbox.canned import CannedAnswer
+from bridge.tokens.attempt import Attempt
+from bridge.tokens.flights import Flight, Flights
+from bridge.tokens.refresher import Refresher
 from bridge.tokens.wire import TokenRequest
-from tests.kit import CALENDAR, DRIVE, HOUR, TENANT, World
+from tests.kit import CALENDAR, DRIVE, HOUR, MAIL, TENANT, World
 from tests.tokens.support import (
+    BOTH,
     Later,
     at_once,
     calls,
@@ -124,8 +129,8 @@ def test_readers_of_other_grants_are_served_while_all_benches_are_taken(
     under_way(hold)
     over = threading.Semaphore(0)
     waiting = [Later(lambda: _signalling(over, lambda: read("hot"))) for _ in range(20)]
-    # Seven may wait; whoever is beyond them is refused at once.
-    for _ in range(13):
+    # Six may wait; whoever is beyond them is refused at once.
+    for _ in range(14):
         assert over.acquire(timeout=10)
 
     assert read("warm")
@@ -135,7 +140,7 @@ def test_readers_of_other_grants_are_served_while_all_benches_are_taken(
     assert leader.outcome()
     errors = [_error(thread) for thread in waiting]
     refused = [error for error in errors if error is not None]
-    assert len(refused) == 13
+    assert len(refused) == 14
     assert {(e.code, e.reason, e.retry_after) for e in refused} == {
         (Code.UPSTREAM_UNAVAILABLE, "too_many_waiting", 1)
     }
@@ -178,45 +183,94 @@ def test_a_waiter_s_patience_ends(bridge_world: World) -> None:
     assert leader.outcome()
 
 
+class Watched(Flights):
+    """Flights that tell how many came."""
+
+    def __init__(self) -> None:
+        super().__init__(64)
+        self.boarded = threading.Semaphore(0)
+
+    def board(self, key: Hashable) -> tuple[Flight, bool]:
+        boarded = super().board(key)
+        self.boarded.release()
+        return boarded
+
+
 def test_a_leader_s_own_refusal_is_not_that_of_its_waiters(bridge_world: World) -> None:
-    """The leader wants a scope that was lost meanwhile; who waits with it wants less and gets it."""
-    proven(bridge_world, "u1")
+    """The leader's scope was lost meanwhile; who waits with it wants less, and gets it."""
+    proven(bridge_world, "u1", f"{BOTH} {MAIL}")
     bridge_world.clock.advance(2 * HOUR)
+    flights = Watched()
+    tokens = refreshing_with(bridge_world, flights=flights)
+
+    def read(scope: str, *allowance: str) -> str:
+        caller = bridge_world.caller(scopes=allowance or None)
+        request = TokenRequest(tenant=TENANT, subject="u1", scopes=(scope,))
+        return tokens.read(caller, request).scope
+
+    body = f'{{"access_token":"ya29.n","expires_in":3599,"scope":"{CALENDAR}"}}'
+    bridge_world.google.inject("token", CannedAnswer(status=200, body=body))
     hold = held(bridge_world)
-    narrowing = Later(
-        lambda: bridge_world.read("u1", CALENDAR, caller=bridge_world.caller(scopes=[CALENDAR]))
-    )
+    narrow = Later(lambda: read(CALENDAR, CALENDAR, DRIVE))
     under_way(hold)
-    # Both read the same scope set, and wait for the narrow refresh's lease.
-    greedy = Later(lambda: bridge_world.read("u1", DRIVE))
-    modest = Later(lambda: bridge_world.read("u1", CALENDAR))
-    [found] = bridge_world.services.grants.find(TENANT, "u1")
-    bridge_world.services.grants.update(found.ref, _without_drive)
+    assert flights.boarded.acquire(timeout=10)
+    # These two want all scopes, in one flight that waits for the narrow refresh's lease.
+    greedy = Later(lambda: read(DRIVE))
+    assert flights.boarded.acquire(timeout=10)
+    modest = Later(lambda: read(CALENDAR))
+    assert flights.boarded.acquire(timeout=10)
+    full = f'{{"access_token":"ya29.f","expires_in":3599,"scope":"{CALENDAR} {MAIL}"}}'
+    bridge_world.google.inject("token", CannedAnswer(status=200, body=full))
     hold.release()
 
-    narrowing.outcome()
+    narrow.outcome()
     assert refusal(greedy.outcome).code is Code.INSUFFICIENT_SCOPE
-    assert modest.outcome().scope
+    assert CALENDAR in modest.outcome().split()
 
 
 class FlightError(Exception):
     """Something that nobody foresaw."""
 
 
-def test_whoever_waits_is_released_also_when_the_flight_breaks() -> None:
-    """Also an error that is none of ours ends the waiting, and the next reader flies anew."""
+class Broken(Refresher):
+    """A refresher with a fault of its own."""
+
+    def run(self, attempt: Attempt) -> None:  # noqa: ARG002 - the signature is the base's
+        raise FlightError
+
+
+def test_a_flight_that_breaks_does_not_block_the_next(bridge_world: World) -> None:
+    """After an error that is none of ours the next reader flies anew, at once."""
+    proven(bridge_world, "u1")
+    bridge_world.clock.advance(2 * HOUR)
+    real = bridge_world.services.tokens.refreshing.refresher
+    broken = Broken(**{field.name: getattr(real, field.name) for field in fields(real)})
+    tokens = refreshing_with(bridge_world, refresher=broken)
+    request = TokenRequest(tenant=TENANT, subject="u1", scopes=(CALENDAR,))
+
+    for _ in range(2):
+        with pytest.raises(FlightError):
+            tokens.read(bridge_world.caller(), request)
+    assert bridge_world.read("u1", CALENDAR).scope
+
+
+def test_waiters_get_an_error_of_their_own() -> None:
+    """One exception raised by many threads would mix their tracebacks: each gets a copy."""
     flights = Flights(4)
     flight, flies = flights.board("key")
-    assert flies
     again, flies_too = flights.board("key")
-    assert again is flight
+    assert flies
     assert not flies_too
-    waiting = Later(lambda: flights.wait(again, 10))
+    waiting = [Later(lambda: flights.wait(again, 10)) for _ in range(2)]
+    failure = BridgeError(Code.UPSTREAM_UNAVAILABLE, "It broke.", reason="why", retry_after=7)
 
-    flights.land("key", flight, BridgeError(Code.UPSTREAM_UNAVAILABLE, "It broke."))
+    flights.land("key", flight, failure)
 
-    assert refusal(waiting.outcome).public == "It broke."
-    assert flights.board("key")[1]
+    errors = [refusal(thread.outcome) for thread in waiting]
+    assert len({id(error) for error in (failure, *errors)}) == 3
+    assert {(e.code, e.public, e.reason, e.retry_after) for e in (failure, *errors)} == {
+        (Code.UPSTREAM_UNAVAILABLE, "It broke.", "why", 7)
+    }
 
 
 def test_places_are_given_back_after_an_error() -> None:
@@ -244,9 +298,3 @@ def _signalling(over: threading.Semaphore, work: Callable[[], str]) -> str:
 def _error(thread: Later) -> BridgeError | None:
     thread.join(20)
     return thread.error
-
-
-def _without_drive(grant: Grant) -> Grant:
-    assert grant.live is not None
-    scopes = tuple(s for s in grant.granted if s != DRIVE)
-    return replace(grant, live=replace(grant.live, scopes=scopes))

@@ -6,7 +6,7 @@ import dataclasses
 import json
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 
 import pytest
 from msgspec.structs import replace
@@ -15,12 +15,13 @@ from bridge.admin.keys import KeyAdmin
 from bridge.capture.importing import Fate
 from bridge.config.keys import read_keys
 from bridge.errors import BridgeError, Code
+from bridge.model import Grant
 from bridge.services import Services, build, material
-from bridge.store.base import Query
+from bridge.store.base import Op, Query, Ref
 from bridge.vault import endings
-from bridge.vault.grants import FORGOTTEN_KEPT_S, parse_id
+from bridge.vault.grants import FORGOTTEN_KEPT_S, Grants, parse_id
 from bridge.vault.keys import KeyMaterial
-from bridge.vault.records import Records
+from bridge.vault.records import Held
 from bridge.vault.rotation import KINDS, Rotation
 from tests.kit import CALENDAR, DAY, DRIVE, HOUR, TENANT, ShiftedClock, World, token_fields
 from tests.vault.conftest import Hand, Vault
@@ -28,6 +29,12 @@ from tests.vault.conftest import Hand, Vault
 
 def _nothing(_: int) -> None:
     """Take progress and show it to nobody."""
+
+
+def _ref(grant: Grant) -> Ref:
+    ref = parse_id(grant.id)
+    assert ref is not None
+    return ref
 
 
 class _Leaping(ShiftedClock):
@@ -72,7 +79,7 @@ def _story(world: World) -> None:
     world.hook(_bind("l9", "a9", "u9"))
     world.grant("u2")
     world.hook({"type": "user_deleted", "tenant": TENANT, "subject": "u2"})
-    world.client.secrets[:] = ["changed"]
+    world.google.clients.rotate_secret(world.client)
     world.clock.advance(2 * HOUR)
     with pytest.raises(BridgeError):
         world.read("u1")
@@ -114,7 +121,7 @@ def test_a_rotation_seals_every_kind_of_record_anew(bridge_world: World) -> None
 
 
 def test_a_retired_key_is_not_missed(bridge_world: World) -> None:
-    """Without the old key grants refresh, captures are claimed, callers call, and starts succeed."""
+    """Without the old key grants refresh, captures are claimed, callers call; a start succeeds."""
     header = bridge_world.key()
     grant = bridge_world.grant("u1")
     bridge_world.read("u1")
@@ -135,54 +142,73 @@ def test_a_retired_key_is_not_missed(bridge_world: World) -> None:
     assert bridge_world.http.get("/v1/grants", headers={"Authorization": header}).status_code != 401
 
 
-def test_readers_and_writers_notice_nothing_of_a_rotation(bridge_world: World) -> None:
-    """Threads of two processes read, capture and refresh throughout; no call fails, none is lost."""
-    world = bridge_world
-    for n in range(10):
-        world.grant(f"u{n}")
-    former = read_keys(world.key_file).record_keys[0].id
-    done = threading.Event()
-    failed: list[BaseException] = []
-    captured: list[str] = []
+class _Traffic:
+    """Backends, an IdP and another process at work, until told to stop."""
 
-    def repeat(work: Callable[[], object]) -> None:
-        try:
-            while not done.is_set():
-                work()
-        except BaseException as error:  # noqa: BLE001 - whatever it is fails the test
-            failed.append(error)
+    def __init__(self, world: World, other: Services) -> None:
+        self.world = world
+        self.other = other
+        self.captured = [f"u{n}" for n in range(5)]
+        self.failed: list[Exception] = []
+        self._done = threading.Event()
+        for subject in self.captured:
+            world.grant(subject)
+        works = (self._read, self._capture, self._change)
+        self._threads = [threading.Thread(target=self._repeat, args=(work,)) for work in works]
 
-    def read() -> None:
-        for n in range(10):
-            world.read(f"u{n}")
-
-    def capture() -> None:
-        world.grant(f"new{len(captured)}")
-        captured.append(f"new{len(captured)}")
-
-    with _another(world) as other:
-        world.services.upkeep.start()
-
-        def change() -> None:
-            held = other.grants.find(TENANT, "u0")[0]
-            other.grants.update(held.ref, lambda g: replace(g, consents=g.consents + 1))
-
-        threads = [threading.Thread(target=repeat, args=(w,)) for w in (read, capture, change)]
-        for thread in threads:
+    def start(self) -> None:
+        for thread in self._threads:
             thread.start()
-        world.services.key_admin.add()
-        rotated = world.services.key_admin.rotate(None, _nothing)
-        done.set()
-        for thread in threads:
-            thread.join()
-        world.services.key_admin.rotation.run(_nothing)
-        world.services.key_admin.retire(former)
 
-    assert not failed
+    def stop(self) -> None:
+        self._done.set()
+        for thread in self._threads:
+            thread.join()
+
+    def _repeat(self, work: Callable[[], object]) -> None:
+        try:
+            while not self._done.wait(0.002):
+                work()
+        except Exception as error:  # noqa: BLE001 - whatever it is fails the test
+            self.failed.append(error)
+
+    def _read(self) -> None:
+        self.world.read("u0")
+        self.world.read("u1")
+
+    def _capture(self) -> None:
+        if len(self.captured) < 40:
+            subject = f"u{len(self.captured)}"
+            self.world.grant(subject)
+            self.captured.append(subject)
+
+    def _change(self) -> None:
+        [held] = self.other.grants.find(TENANT, "u0")
+        self.other.grants.update(held.ref, lambda g: replace(g, consents=g.consents + 1))
+
+
+def test_nobody_notices_a_rotation(bridge_world: World) -> None:
+    """Two processes read, capture and write throughout: no call fails, and nothing is lost."""
+    former = read_keys(bridge_world.key_file).record_keys[0].id
+    command = build(bridge_world.settings, bridge_world.clock)
+    admin = command.key_admin
+    with closing(command), _another(bridge_world) as other:
+        traffic = _Traffic(bridge_world, other)
+        bridge_world.services.upkeep.start()
+        traffic.start()
+        try:
+            admin.add()
+            rotated = admin.rotate(None, _nothing)
+        finally:
+            traffic.stop()
+        admin.rotation.run(_nothing)
+        admin.retire(former)
+
+    assert traffic.failed == []
     assert rotated.damaged == 0
-    world.clock.advance(2 * HOUR)
-    for subject in [f"u{n}" for n in range(10)] + captured:
-        assert world.read(subject).access_token
+    bridge_world.clock.advance(2 * HOUR)
+    for subject in traffic.captured:
+        assert bridge_world.read(subject).access_token
 
 
 def test_a_rotation_waits_until_every_process_knows_the_key(bridge_world: World) -> None:
@@ -264,9 +290,7 @@ def test_damaged_records_are_passed_over_and_counted(bridge_world: World) -> Non
     rotated = admin.rotate(None, _nothing)
 
     assert rotated.damaged == 2
-    ref = parse_id(sound.id)
-    assert ref is not None
-    row = bridge_world.services.store.get(ref)
+    row = bridge_world.services.store.get(_ref(sound))
     assert row is not None
     assert row.key_id == added.id
 
@@ -308,8 +332,7 @@ def test_the_newest_key_is_one_also_when_two_are_made_in_a_second(bridge_world: 
 def test_a_rotation_does_not_prolong_what_is_left_of_a_forgotten_grant(vault: Vault) -> None:
     """It goes 90 days after the forgetting, however often it is sealed anew."""
     grant = vault.grant()
-    ref = parse_id(grant.id)
-    assert ref is not None
+    ref = _ref(grant)
     vault.grants.update(ref, lambda g: endings.forget(g, 5_000, 5_000))
     vault.add_key()
 
@@ -323,23 +346,21 @@ def test_a_rotation_does_not_prolong_what_is_left_of_a_forgotten_grant(vault: Va
 def test_a_record_that_somebody_writes_meanwhile_is_left_to_them(vault: Vault) -> None:
     """A rotation does not undo a write that came between its reading and its own."""
     grant = vault.grant()
-    ref = parse_id(grant.id)
-    assert ref is not None
+    ref = _ref(grant)
     vault.add_key()
 
-    class Overtaken(Records):
+    class Overtaken(Grants):
         """Somebody is always quicker."""
 
-        def replace(self, *given: object, **more: object):  # type: ignore[no-untyped-def]  # noqa: ANN202 - as its base
-            op = super().replace(*given, **more)  # type: ignore[arg-type]
-            vault.grants.update(ref, lambda g: replace(g, consents=g.consents + 1))
+        def write(self, held: Held[Grant] | None, grant: Grant) -> Op:
+            op = super().write(held, grant)
+            vault.grants.update(_ref(grant), lambda g: replace(g, consents=g.consents + 1))
             return op
 
-    records = Overtaken(vault.store, vault.keys)
-    grants = type(vault.grants)(records, vault.tokens, vault.clock)
+    grants = Overtaken(vault.records, vault.tokens, vault.clock)
     progress: list[int] = []
 
-    damaged = Rotation(records, grants, vault.tokens).run(progress.append)
+    damaged = Rotation(vault.records, grants, vault.tokens).run(progress.append)
 
     held = vault.grants.at(ref)
     assert held is not None

@@ -122,4 +122,4 @@ def test_descriptions_read_well(document: dict[str, Any]) -> None:
     for schema in document["components"]["schemas"].values():
         lines = schema["description"].splitlines()
         assert lines[0] == lines[0].strip()
-        assert not any(line.startswith("        ") for line in lines)
+        assert not any(line.startswith(" " * 12) for line in lines)

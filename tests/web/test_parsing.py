@@ -59,7 +59,7 @@ def refused(raw: bytes | dict[str, Any], decoder: msgspec.json.Decoder[Any] = OU
         read_json(decoder, raw if isinstance(raw, bytes) else json.dumps(raw).encode())
     assert caught.value.code is Code.INVALID_REQUEST
     assert caught.value.__cause__ is None
-    assert caught.value.__suppress_context__
+    assert caught.value.__context__ is None or caught.value.__suppress_context__
     return caught.value
 
 
@@ -84,7 +84,6 @@ def refused(raw: bytes | dict[str, Any], decoder: msgspec.json.Decoder[Any] = OU
         ({"inner": {RT: 1}}, "inner"),
         ({RT: 1}, None),
         ({"x`y": 1}, None),
-        ({"a`b` - at `$.name": 1}, None),
         ([], None),
         ("text", None),
     ],
@@ -205,9 +204,12 @@ def test_a_name_that_is_given_twice_is_refused(raw: bytes, field: str | None) ->
     assert error.field == field
 
 
+TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)
+
+
 @given(
     st.recursive(
-        st.none() | st.booleans() | st.integers() | st.text(max_size=8),
+        st.none() | st.booleans() | st.integers(-(10**30), 10**30) | TEXTS,
         lambda inner: (
             st.lists(inner, max_size=3)
             | st.dictionaries(st.text('ab":\\ é', max_size=3), inner, max_size=4)
@@ -219,9 +221,4 @@ def test_a_name_that_is_given_twice_is_refused(raw: bytes, field: str | None) ->
 def test_a_body_without_repetition_is_taken_as_it_is(value: object, escaped: object) -> None:
     """Names in common between objects, quotes and colons in texts are no repetition."""
     raw = json.dumps({"anything": [value, value]}, ensure_ascii=bool(escaped)).encode()
-    try:
-        taken = read_json(OUTER, raw)
-    except BridgeError as error:
-        assert error.public != "A field is given twice."
-    else:
-        assert taken.anything == [value, value]
+    assert read_json(OUTER, raw).anything == [value, value]
