@@ -67,13 +67,12 @@ class GrantAdmin:
     def forget(self, caller: Caller, grant_id: str) -> None:
         """Drop a grant without telling Google; late messages will not bring it back.
 
-        Raises:
-            BridgeError: `conflict`, while Google is still to be told of its revocation.
+        One that is being revoked goes once Google has taken that.
         """
         _permit(caller, "grants:forget")
         held = self._visible(caller, grant_id)
         now = int(self.clock.now())
-        self.grants.update(held.ref, lambda g: _forgotten(g, now))
+        self.grants.update(held.ref, lambda g: endings.forget_now(g, now))
         log.info("forgotten", tenant=held.record.tenant, grant=grant_id, caller=caller.name)
 
     def revoke(self, caller: Caller, grant_id: str, *, dry_run: bool) -> RevokeAnswer:
@@ -164,18 +163,6 @@ class GrantAdmin:
         if held is None or not caller.sees(held.record.tenant):
             raise BridgeError(Code.GRANT_MISSING, "There is no grant with this id.")
         return held
-
-
-def _forgotten(grant: Grant, now: int) -> Grant:
-    if grant.state is State.REVOKING and grant.tokens:
-        # Whoever asked for the revocation was told that it goes on.
-        raise BridgeError(
-            Code.CONFLICT,
-            "The grant is being revoked; forget it once Google has taken that.",
-            reason=State.REVOKING.value,
-            retry_after=_TRY_AGAIN_S,
-        )
-    return endings.forget_now(grant, now)
 
 
 def _no_tenant() -> BridgeError:

@@ -21,6 +21,7 @@ from bridge.config.issuers import IssuerSettings
 from bridge.google.scopes import normalise
 from bridge.google.signing_keys import SigningKeys
 from bridge.google.transport import Transport
+from bridge.google.wire import prepare
 from bridge.model import Caller
 from bridge.secret import Secret
 
@@ -60,6 +61,9 @@ class _Claims(msgspec.Struct, frozen=True):
     typ: str = "Bearer"
     # RFC 7800: a token bound to a key proves nothing to whoever does not check that key.
     cnf: None = None
+
+
+prepare(_Claims)
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,6 +28,7 @@ from bridge.errors import BridgeError, Code
 from bridge.google.endpoints import Endpoints
 from bridge.google.signing_keys import SigningKeys
 from bridge.google.transport import Transport
+from bridge.google.wire import prepare
 from bridge.secret import Secret
 
 # How far the host's clock and Google's may be apart, in seconds, in both directions. OpenID Connect
@@ -125,6 +126,9 @@ class _Claims(msgspec.Struct, frozen=True):
     azp: str | None = None
     nonce: str | None = None
     at_hash: str | None = None
+
+
+prepare(_Claims)
 
 
 class IdTokenVerifier:

@@ -20,7 +20,7 @@ from bridge.errors import BridgeError, Code
 from bridge.google.answer import Answer
 from bridge.google.outcome import Transient
 from bridge.google.transport import Transport
-from bridge.google.wire import decode
+from bridge.google.wire import decode, prepare
 
 _OK: Final = 200
 # Keys without a `max-age`, or with a useless one, are kept this long: not asked for at every token.
@@ -64,6 +64,9 @@ class _Jwk(msgspec.Struct, frozen=True):
 
 class _Jwks(msgspec.Struct, frozen=True):
     keys: tuple[_Jwk, ...]
+
+
+prepare(_Jwks)
 
 
 @dataclass(frozen=True, slots=True)

@@ -82,3 +82,15 @@ def _secret(kind: type[Any], value: object) -> Secret:
     if value and not _TOKEN.fullmatch(value):
         raise ValueError("a token is visible ASCII of a sane length")
     return Secret(value)
+
+
+def prepare(shape: type[Any]) -> None:
+    """Build now what msgspec must know of a type.
+
+    Done at the first use, by two threads at once, it crashes the process (msgspec 0.22).
+    """
+    msgspec.json.Decoder(shape, dec_hook=_secret)
+
+
+for _shape in (TokenBody, ErrorBody, TokenInfoBody):
+    prepare(_shape)

@@ -28,8 +28,8 @@ class Attempt:
         narrows: whether Google is asked for a part of what is granted.
         tried: marks of the refresh tokens that had their turn.
         failure: what kept a token from serving; raised if no other one does.
-        is_served: whether the live refresh token has given an access token.
-        is_served: whether the live token has answered; what is left is to compare newer ones.
+        is_served: whether the live token has given an access token; what is left is to compare
+            newer ones with it.
     """
 
     grant: Grant
@@ -42,7 +42,6 @@ class Attempt:
     narrows: bool = True
     tried: set[bytes] = field(default_factory=set)
     failure: BridgeError | None = None
-    is_served: bool = False
     is_served: bool = False
 
     def take_next(self) -> RefreshToken | None:

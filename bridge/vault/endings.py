@@ -6,21 +6,28 @@ Owns forgetting, revoking, the doubt after a restored backup, and the second cha
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Final
 
 from msgspec.structs import replace
 
 from bridge.model import Account, Grant, RefreshToken, State
 from bridge.vault.lifecycle import settle
 
+_THEN_FORGET: Final = "forgotten"
+
 
 def forget(grant: Grant, at: int, now: int) -> Grant:
     """Drop every refresh token from up to `at`; keep what shuts late messages out.
 
     A token from after `at` stays: the message that asks to forget may itself be late. If none is
-    left, so is nothing that tells whose grant it was.
+    left, so is nothing that tells whose grant it was. A grant that is being revoked is forgotten
+    once Google has taken that: without its token the revocation could not go on.
     """
     if grant.state is State.FORGOTTEN:
         return replace(grant, forgotten_at=_later(grant, at))
+    if grant.state is State.REVOKING:
+        epoch = grant.epoch + (grant.reason != _THEN_FORGET)
+        return replace(grant, forgotten_at=_later(grant, at), reason=_THEN_FORGET, epoch=epoch)
     left = _with_tokens(grant, lambda t: t.time > at)
     rest = settle(
         grant,
@@ -86,7 +93,7 @@ def revoke(grant: Grant, at: int, now: int) -> Grant:
         revoked_at=max(at, grant.revoked_at or 0),
         changed_at=now,
     )
-    return settle(
+    settled = settle(
         ended,
         now,
         live=None,
@@ -95,6 +102,9 @@ def revoke(grant: Grant, at: int, now: int) -> Grant:
         candidates=tuple(t for t in grant.candidates if t.time >= at),
         otherwise=(State.REVOKED, None),
     )
+    if grant.reason == _THEN_FORGET and grant.forgotten_at is not None:
+        return forget(settled, grant.forgotten_at, now)
+    return settled
 
 
 def revoke_with_project(grant: Grant, at: int, now: int) -> Grant:

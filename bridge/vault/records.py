@@ -7,6 +7,7 @@ record in particular.
 from __future__ import annotations
 
 import secrets
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any, Final, Generic, TypeVar
@@ -24,6 +25,8 @@ from bridge.vault.keys import Keys
 log = structlog.get_logger(__name__)
 
 _RANDOM_BITS: Final = 24
+# msgspec 0.22 crashes the process where two threads build what it knows of a type at once.
+_building: Final = threading.Lock()
 
 R = TypeVar("R", bound=Record)
 
@@ -192,7 +195,8 @@ class Records:
     def _decoder(self, kind: type[R]) -> msgspec.msgpack.Decoder[R]:
         decoder = self._decoders.get(kind)
         if decoder is None:
-            decoder = msgspec.msgpack.Decoder(kind, dec_hook=_decode_secret)
+            with _building:
+                decoder = msgspec.msgpack.Decoder(kind, dec_hook=_decode_secret)
             self._decoders[kind] = decoder
         return decoder
 

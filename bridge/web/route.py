@@ -89,6 +89,11 @@ class Route:
     def __post_init__(self) -> None:
         if self.body is not None and not self.is_raw:
             object.__setattr__(self, "decoder", msgspec.json.Decoder(self.body))
+        for kind in (self.query, self.answer):
+            if kind is not None:
+                # Before threads do: built by two of them at once, what msgspec 0.22 knows of a type
+                # crashes the process.
+                msgspec.json.Decoder(kind)
 
 
 def request_id_of(environ: Environ) -> str:

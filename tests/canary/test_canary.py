@@ -7,6 +7,7 @@ import dataclasses
 import json
 import secrets
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -143,11 +144,13 @@ def into_import(evidence: Evidence, account: Account, tokens: TokenAnswer) -> No
     }
     raw = json.dumps(line).encode()
     for dry_run in (True, False, False):
-        evidence.attempt(
-            lambda dry_run=dry_run: list(world.services.importer.run([raw], dry_run=dry_run))
-        )  # type: ignore[misc]
+        evidence.attempt(partial(_imported, world, [raw], dry_run=dry_run))
     wrong = [json.dumps(line | change).encode() for change in ({"subject": 5}, {"x": 1})]
-    evidence.attempt(lambda: list(world.services.importer.run([*wrong, raw[:-9]], dry_run=False)))
+    evidence.attempt(partial(_imported, world, [*wrong, raw[:-9]], dry_run=False))
+
+
+def _imported(world: World, lines: list[bytes], *, dry_run: bool) -> list[object]:
+    return list(world.services.importer.run(lines, dry_run=dry_run))
 
 
 WAYS = [into_login, into_sealed_login, into_capture_and_bind, into_import]
@@ -300,13 +303,13 @@ def test_a_failure_shows_no_token(fail: Any, evidence: Evidence) -> None:
         evidence.ask("POST", path, json=pinned)
     evidence.ask("POST", "/v1/tokens", json={"requests": [pinned]})
     for method, path in (("GET", ""), ("DELETE", ""), ("POST", "/revoke")):
-        body = {} if method == "POST" else None
+        body: dict[str, str] | None = {} if method == "POST" else None
         evidence.ask(method, f"/v1/grants/{grant.id}{path}", json=body)
     evidence.attempt(lambda: world.read("u1"))
     evidence.attempt(world.services.upkeep.rare)
     late = world.sign_in(account)
     for way in WAYS:
-        evidence.attempt(lambda way=way: way(evidence, account, late))  # type: ignore[misc]
+        evidence.attempt(partial(way, evidence, account, late))
 
     assert evidence.errors
     assert_unseen(evidence, planted(tokens), planted(late))
@@ -323,7 +326,7 @@ def test_a_failure_shows_no_token(fail: Any, evidence: Evidence) -> None:
         "bridge.vault.lifecycle.prove",
         "bridge.vault.grants.Grants.write",
         "bridge.capture.admission.Admission.enter",
-        "bridge.capture.hook.strip",
+        "bridge.capture.planning.strip",
         "bridge.capture.evidence.Examiner.examine",
         "bridge.crypto.envelope.Envelope.open",
         "bridge.store.sqlite.SqliteStore.commit",
@@ -511,9 +514,10 @@ def test_a_served_bridge_shows_no_token_to_the_host(
     for process in family(served.process.pid):
         for name in ("cmdline", "environ"):
             shown.append((Path("/proc") / str(process) / name).read_bytes())
-    assert any(b"serve" in str(text).encode() for text in shown)
+    assert any(b"serve" in text for text in shown if isinstance(text, bytes))
     served.stop()
     served.close()
+    assert any('"refresh"' in line for line in served.lines)
     shown += served.lines
     shown += [text for _, text in stored(bridge_world.folder)]
 

@@ -56,7 +56,7 @@ class Served:
         with self.process.stderr as log:
             for line in log:
                 self.lines.append(line)
-                if line.startswith("serving"):
+                if "serving" in line:
                     self._ready.set()
 
     def post(self, path: str, key: str, **body: object) -> requests.Response:

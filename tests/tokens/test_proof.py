@@ -317,7 +317,7 @@ def test_a_rotated_token_takes_over_with_all_scopes(bridge_world: World) -> None
 
 
 def test_rotation_of_a_narrower_token_does_not_go_on_for_ever(bridge_world: World) -> None:
-    """A spare that is rotated at every trial costs a few calls, and the live one goes on serving."""
+    """A spare that is rotated at every trial costs a few calls, and the live one serves on."""
     account, _ = proven(bridge_world, "u1")
     bridge_world.google.configure(rotate_refresh_tokens=True)
     capture(bridge_world, "u1", account, ONLY_CALENDAR)

@@ -205,3 +205,17 @@ def test_a_recheck_of_a_grant_that_is_not_blocked_changes_nothing() -> None:
 
     for grant in (served("t1"), dead):
         assert endings.reconsider(grant, LATER) == grant
+
+
+def test_a_grant_is_forgotten_only_once_its_revocation_is_taken() -> None:
+    """Forgetting under a revocation keeps the token that Google must still be shown, then goes."""
+    revoking = endings.begin_revoking(served("t1"), NOW)
+
+    waiting = endings.forget(revoking, LATER, LATER)
+    after = endings.revoke(waiting, LATER, LATER)
+
+    assert waiting.state is State.REVOKING
+    assert names(waiting) == {"t1"}
+    assert after.state is State.FORGOTTEN
+    assert after.subject == ""
+    assert admitted(token("late", LATER), to=after).tokens == ()

@@ -57,6 +57,7 @@ class Grants(RuleBasedStateMachine):
         self.accepted: set[str] = set()  # captured, and neither shut out nor found useless since
         self.judged: set[str] = set()  # refused by policy, and not to be tried before a recheck
         self.revoked_at = self.forgotten_at = -1
+        self.is_to_be_forgotten = False  # once the revocation under way is done
         self.is_restricted = False  # an admin of the account's organisation blocks the app
 
     def change(self, made: Grant) -> None:
@@ -223,9 +224,15 @@ class Grants(RuleBasedStateMachine):
     def forget(self, age: int) -> None:
         """A message tells, perhaps late, that the user left at some time."""
         at = self.now - age
+        held = names(self.grant)
         self.change(endings.forget(self.grant, at, self.now))
 
         self.forgotten_at = max(self.forgotten_at, at)
+        if self.grant.state is State.REVOKING:
+            # Google has yet to take the revocation, which needs a token; then it is forgotten.
+            assert names(self.grant) == held
+            self.is_to_be_forgotten = True
+            return
         self.accepted = {n for n in self.accepted if self.truth[n].time > at}
         if not self.grant.tokens:
             assert self.grant.state is State.FORGOTTEN
@@ -240,7 +247,9 @@ class Grants(RuleBasedStateMachine):
         if self.grant.state is not State.REVOKING:
             return
         self.end_all(lambda grant: endings.revoke(grant, self.now, self.now))
-        assert self.grant.state in (State.REVOKED, State.UNVERIFIED, State.BLOCKED)
+        ended = State.FORGOTTEN if self.is_to_be_forgotten else State.REVOKED
+        assert self.grant.state in (ended, State.UNVERIFIED, State.BLOCKED)
+        self.is_to_be_forgotten = False
 
     def google_revokes_the_project(self) -> None:
         """Another client's grant of the project is revoked, and this one with it."""
@@ -274,7 +283,7 @@ class Grants(RuleBasedStateMachine):
         assert names(self.grant) <= self.accepted
         for one in self.grant.tokens:
             assert one.time >= self.revoked_at
-            assert one.time > self.forgotten_at
+            assert one.time > self.forgotten_at or self.is_to_be_forgotten
 
     @invariant()
     def no_token_is_lost(self) -> None:

@@ -160,18 +160,21 @@ def test_a_repeated_revoke_finishes_what_the_first_began(
     assert revoke(backend, grant) == {"grant": grant, "state": "revoked", "also": []}
 
 
-def test_a_revoke_under_way_is_not_forgotten(bridge_world: World, backend: Backend) -> None:
-    """`DELETE` would drop the token that Google is still to be told of: it waits for that."""
+def test_a_grant_under_revocation_is_forgotten_once_google_has_taken_that(
+    bridge_world: World, backend: Backend
+) -> None:
+    """`DELETE` must not drop the token that Google is still to be told of: it takes effect then."""
     grant = captured(bridge_world, "u1", bridge_world.account())
     bridge_world.google.inject("revocation", "html_503", times=None)
     backend.post(f"/v1/grants/{grant}/revoke", {})
 
-    response = backend.delete(f"/v1/grants/{grant}")
+    assert backend.delete(f"/v1/grants/{grant}").status_code == 204
 
-    assert_problem(response, 409, "conflict", reason="revoking", retry_after=5)
+    assert at(bridge_world, grant).state is State.REVOKING
     bridge_world.google.clear_faults()
     bridge_world.services.upkeep.rare()
-    assert backend.delete(f"/v1/grants/{grant}").status_code == 204
+    assert bridge_world.google.stats().endpoints["revocation"] > 1
+    assert_problem(backend.get(f"/v1/grants/{grant}"), 404, "grant_missing")
 
 
 def test_a_repeated_revoke_changes_nothing(bridge_world: World, backend: Backend) -> None:
