@@ -42,19 +42,22 @@ def pinned(core: int | None) -> list[str]:
 
 
 @contextmanager
-def bridge(setup: Setup, *, core: int | None = None) -> Iterator[None]:
-    """Run `bridge serve` on a setup."""
+def bridge(setup: Setup, *, core: int | None = None) -> Iterator[int]:
+    """Run `bridge serve` on a setup; yield its process id."""
     command = [sys.executable, "-m", "bridge", "serve", "--config", str(setup.config)]
-    with _running(command, setup.config.with_name("bridge.log"), setup.port, core):
-        yield
+    with _running(command, setup.config.with_name("bridge.log"), setup.port, core) as pid:
+        yield pid
 
 
 @contextmanager
-def hello(setup: Setup, *, core: int | None = None) -> Iterator[None]:
-    """Run a raw WSGI hello on the very server, settings and port that `bridge serve` would use."""
+def hello(setup: Setup, *, core: int | None = None) -> Iterator[int]:
+    """Run a raw WSGI hello on the very server, settings and port that `bridge serve` would use.
+
+    Yields its process id.
+    """
     command = [sys.executable, "-m", "bench.hello", str(setup.config)]
-    with _running(command, setup.config.with_name("hello.log"), setup.port, core):
-        yield
+    with _running(command, setup.config.with_name("hello.log"), setup.port, core) as pid:
+        yield pid
 
 
 @contextmanager
@@ -87,14 +90,14 @@ def nginx(folder: Path, *, core: int | None = None) -> Iterator[int | None]:
 
 
 @contextmanager
-def _running(command: Sequence[str], log: Path, port: int, core: int | None) -> Iterator[None]:
+def _running(command: Sequence[str], log: Path, port: int, core: int | None) -> Iterator[int]:
     with (
         log.open("wb") as out,
         subprocess.Popen([*pinned(core), *command], cwd=_ROOT, stdout=out, stderr=out) as process,
     ):
         try:
             _wait_for(port, process, log)
-            yield
+            yield process.pid
         finally:
             process.terminate()
             process.wait()

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import random
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from bench import programs
+from bench import cpu, programs
 from bench.harness import Beside, Figure, Measure, Plan, at_least, at_most, median
 from bench.setup import Grower, Setup, caller_key, random_account, random_subject, set_up
 from bench.wire import get, token_read
@@ -23,26 +24,40 @@ _REQUESTS: Final = 10_000
 _WARM_UP_S: Final = 1
 
 
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """One round: what wrk saw, and the CPU seconds that a request took the server."""
+
+    load: Load
+    cpu: float
+
+
 def run(plan: Plan) -> Figure:
     """Measure."""
     setup = set_up(plan.folder / "bridge")
     reads = requests_file(plan.folder / "reads", _stocked(setup))
     hellos = requests_file(plan.folder / "hellos", [get("/")])
     rounds, seconds = plan.of(5, 3), plan.of(5, 3)
-    token: list[Load] = []
-    hello: list[Load] = []
+    token: list[Seen] = []
+    hello: list[Seen] = []
     for _ in range(rounds):
-        with programs.hello(setup, core=programs.SERVER_CORE):
-            hello.append(_measured(setup.port, hellos, seconds))
-        with programs.bridge(setup, core=programs.SERVER_CORE):
-            token.append(_measured(setup.port, reads, seconds))
+        with programs.hello(setup, core=programs.SERVER_CORE) as pid:
+            hello.append(_seen(pid, setup.port, hellos, seconds))
+        with programs.bridge(setup, core=programs.SERVER_CORE) as pid:
+            token.append(_seen(pid, setup.port, reads, seconds))
     with programs.nginx(plan.folder, core=programs.SERVER_CORE) as port:
-        static = None if port is None else _measured(port, hellos, seconds)
+        static = None if port is None else _loaded(port, hellos, seconds)
     return _figure(setup, token, hello, static)
 
 
-def _measured(port: int, requests: Path, seconds: int) -> Load:
+def _seen(pid: int, port: int, requests: Path, seconds: int) -> Seen:
     load(port, requests, seconds=_WARM_UP_S, connections=_CONNECTIONS)
+    before = cpu.spent(pid)
+    loaded = _loaded(port, requests, seconds)
+    return Seen(loaded, (cpu.spent(pid) - before) / loaded.requests)
+
+
+def _loaded(port: int, requests: Path, seconds: int) -> Load:
     return load(port, requests, seconds=seconds, connections=_CONNECTIONS)
 
 
@@ -59,18 +74,20 @@ def _stocked(setup: Setup) -> list[bytes]:
     return [token_read(random.choice(subjects), authorization) for _ in range(_REQUESTS)]
 
 
-def _figure(setup: Setup, token: list[Load], hello: list[Load], static: Load | None) -> Figure:
-    ratio = median(
-        [one.per_second / other.per_second for one, other in zip(token, hello, strict=True)]
-    )
-    per_second = median([one.per_second for one in token])
+def _figure(setup: Setup, token: list[Seen], hello: list[Seen], static: Load | None) -> Figure:
+    pairs = list(zip(token, hello, strict=True))
+    ratio = median([one.load.per_second / other.load.per_second for one, other in pairs])
+    per_second = median([one.load.per_second for one in token])
     measures = [
         Measure("ratio", ratio, "x hello", at_least(0.35)),
-        Measure("hello_per_second", median([one.per_second for one in hello]), "req/s"),
-        Measure("p50_ms", median([one.p50 for one in token]) * 1000, "ms"),
-        Measure("p99_ms", median([one.p99 for one in token]) * 1000, "ms"),
-        Measure("hello_p99_ms", median([one.p99 for one in hello]) * 1000, "ms"),
-        Measure("errors", sum(one.errors for one in token), "", at_most(0)),
+        Measure("hello_per_second", median([one.load.per_second for one in hello]), "req/s"),
+        Measure("server_cpu_us", median([one.cpu for one in token]) * 1e6, "us/req"),
+        Measure("hello_cpu_us", median([one.cpu for one in hello]) * 1e6, "us/req"),
+        Measure("cpu_ratio", median([other.cpu / one.cpu for one, other in pairs if one.cpu]), "x hello"),
+        Measure("p50_ms", median([one.load.p50 for one in token]) * 1000, "ms"),
+        Measure("p99_ms", median([one.load.p99 for one in token]) * 1000, "ms"),
+        Measure("hello_p99_ms", median([one.load.p99 for one in hello]) * 1000, "ms"),
+        Measure("errors", sum(one.load.errors for one in token), "", at_most(0)),
     ]
     if static is not None:
         measures.append(Measure("nginx_per_second", static.per_second, "req/s"))

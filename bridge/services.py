@@ -114,7 +114,8 @@ class KeyReloader:
     def __init__(self, path: Path, keys: Keys) -> None:
         self._path = path
         self._keys = keys
-        self._seen = _stamp(path)
+        # Not the present one: the keys may have been read before the file last changed.
+        self._seen: tuple[int, int, int] | None = None
 
     def __call__(self) -> bool:
         """Reload the keys if the file is another than before; tell whether it was.

@@ -91,9 +91,11 @@ class GrantAdmin:
             now = int(self.clock.now())
             self.grants.update(held.ref, lambda g: endings.begin_revoking(g, now))
             self.carry_on(held)
+        # One that was to be forgotten is gone by now.
+        present = self.grants.get(grant_id)
         return RevokeAnswer(
             grant=grant_id,
-            state=view(self._visible(caller, grant_id).record).state,
+            state=view(present.record).state if present else ShownState.REVOKED,
             also=tuple(sibling.record.id for sibling in siblings),
         )
 

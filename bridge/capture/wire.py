@@ -114,6 +114,10 @@ class Login(Wire, frozen=True, tag="login"):
     obtained_at: Time | None = None
     profile: Any = None
 
+    def __repr__(self) -> str:
+        # The profile is not stripped yet: it may hold the refresh token.
+        return f"Login(tenant={self.tenant!r}, client_id={self.client_id!r}, …)"
+
 
 class Unlinked(Wire, frozen=True, tag="unlinked"):
     """A user took a Google account off; without `account`, every one."""

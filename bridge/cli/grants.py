@@ -64,6 +64,8 @@ def import_grants(config: Path | None, file: BinaryIO, *, dry_run: bool, as_json
     after it was cut off. Exits with 1 if a line is wrong.
     """
     with failing_readably(as_json=as_json), opened(config) as services:
+        # It may take hours: a rotation of keys must wait for it, and it must learn of new keys.
+        services.upkeep.start()
         tally = _run(services.importer, file, dry_run=dry_run)
         if as_json:
             print_json(tally)

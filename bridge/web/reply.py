@@ -69,13 +69,9 @@ class Reply:
 
     def header_list(self, request_id: str) -> list[tuple[str, str]]:
         """Return all headers."""
-        # RFC 9110 section 8.6: an answer without content has no length either.
-        content = [
+        return [
             ("Content-Type", self.content_type),
             ("Content-Length", str(len(self.body))),
-        ]
-        return [
-            *(content if self.status != HTTPStatus.NO_CONTENT else ()),
             # Tokens and grants' states are nobody's to keep on the way.
             ("Cache-Control", "no-store"),
             ("X-Content-Type-Options", "nosniff"),

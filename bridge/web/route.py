@@ -44,13 +44,15 @@ class Ask:
         query: of the route's `query` type, None if it has none.
         body: of the route's `body` type; as bytes on a raw route; None if it has none.
         environ: for the headers of a signed message.
+
+    It prints its caller alone: the rest is the sender's own, and some of it secret.
     """
 
     caller: Caller
-    params: Mapping[str, str]
-    query: Any
-    body: Any
-    environ: Environ
+    params: Mapping[str, str] = field(repr=False)
+    query: Any = field(repr=False)
+    body: Any = field(repr=False)
+    environ: Environ = field(repr=False)
 
 
 NOBODY: Final = Caller("", frozenset(), frozenset(), frozenset())

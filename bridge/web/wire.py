@@ -49,6 +49,10 @@ class ProfileRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
 
     profile: Any
 
+    def __repr__(self) -> str:
+        # It is here because it may hold tokens.
+        return "ProfileRequest(…)"
+
 
 class Removed(msgspec.Struct, frozen=True, kw_only=True):
     """A place where a token was, and how it was known; never the token."""

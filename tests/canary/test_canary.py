@@ -12,19 +12,27 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+import msgspec
 import pytest
 from joserfc import jwe
 from joserfc.jwk import ECKey
 from msgspec import structs
 
+from bridge.capture.evidence import secret_hook
+from bridge.capture.wire import Login
 from bridge.crypto.keyring import Keyring
+from bridge.google.credentials import ClientCredentials
+from bridge.google.outcome import Refreshed
 from bridge.model import Grant
+from bridge.parsing import read_json
 from bridge.sandbox.canned import CannedAnswer
 from bridge.sandbox.records import Account, TokenAnswer
 from bridge.secret import Secret
 from bridge.signing.webhooks import sign
 from bridge.store.base import Query
 from bridge.vault.keys import KeyMaterial
+from bridge.web.route import NOBODY, Ask
+from bridge.web.wire import ProfileRequest
 from tests.canary.evidence import Evidence, stored
 from tests.canary.hunt import Hunt
 from tests.kit import CALENDAR, HOUR, TENANT, World, token_fields
@@ -196,6 +204,46 @@ def test_the_search_finds_the_token_where_it_is_meant_to_be(evidence: Evidence) 
     assert revealed.reveal() == planted(tokens)
     assert hunt.found(revealed.reveal())
     assert not hunt.found(f"{revealed} {revealed!r} {revealed:s} {[revealed]}")
+
+
+def test_values_that_carry_a_token_do_not_print_it(evidence: Evidence) -> None:
+    """Messages, evidence, outcomes and the like, all of which are gone as soon as they are used."""
+    world = evidence.world
+    account = world.account()
+    tokens = world.sign_in(account)
+    token = planted(tokens)
+    fields = {"tokens": token_fields(tokens), "profile": profile_with(token)}
+    read_login = msgspec.json.Decoder(Login, dec_hook=secret_hook)
+    login = read_json(read_login, json.dumps(message(world, account, "u1", **fields)).encode())
+    opened = read_login.decode(
+        json.dumps(message(world, account, "u1", tokens_jwe=sealed(world, account, tokens)))
+    )
+    examiner = world.services.admission.examiner
+    google = world.services.google
+    client = ClientCredentials(world.client.client_id, Secret(world.client.secrets[0]))
+    world.google.configure(rotate_refresh_tokens=True)
+    refreshed = google.refresh(client, Secret(token))
+    assert isinstance(refreshed, Refreshed)
+    assert refreshed.refresh_token is not None
+    now = int(world.clock.now())
+    values = [
+        Secret(token),
+        login,
+        login.tokens,
+        opened,
+        examiner.examine(login, now),
+        examiner.examine(opened, now),
+        refreshed,
+        google.revoke(Secret(token)),
+        ProfileRequest(profile=profile_with(token)),
+        Ask(NOBODY, {"grant": token}, token, token.encode(), {"HTTP_AUTHORIZATION": token}),
+    ]
+
+    hunt = Hunt([token, refreshed.refresh_token.reveal()])
+    for value in values:
+        for shown in (f"{value!r}", f"{value}", f"{[value]}"):
+            assert hunt.found(shown) == [], type(value)
+    assert hunt.found(str(login.profile))
 
 
 def echoes(token: str) -> Iterator[CannedAnswer]:

@@ -7,20 +7,23 @@ import json
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
+from io import BytesIO
 
 import pytest
+from click.testing import CliRunner
 from msgspec.structs import replace
 
 from bridge.admin.keys import KeyAdmin
 from bridge.capture.importing import Fate
+from bridge.cli.commands import bridge
 from bridge.config.keys import read_keys
 from bridge.errors import BridgeError, Code
 from bridge.model import Grant
-from bridge.services import Services, build, material
+from bridge.services import KeyReloader, Services, build, material
 from bridge.store.base import Op, Query, Ref
 from bridge.vault import endings
 from bridge.vault.grants import FORGOTTEN_KEPT_S, Grants, parse_id
-from bridge.vault.keys import KeyMaterial
+from bridge.vault.keys import KeyMaterial, Keys
 from bridge.vault.records import Held
 from bridge.vault.rotation import KINDS, Rotation
 from tests.kit import CALENDAR, DAY, DRIVE, HOUR, TENANT, ShiftedClock, World, token_fields
@@ -68,7 +71,7 @@ def _another(world: World) -> Iterator[Services]:
 
 def _story(world: World) -> None:
     """Leave records of every kind there is in the store."""
-    world.services.upkeep.start()
+    world.services.opening.announce("a process of yesterday", world.clock.now() - DAY)
     world.key("backend")
     world.grant("u1")
     world.read("u1")
@@ -246,6 +249,17 @@ def test_a_process_that_still_writes_with_a_key_keeps_it_from_being_retired(
     assert refused.value.code is Code.CONFLICT
 
 
+def test_a_key_that_is_added_while_a_process_starts_is_noticed(bridge_world: World) -> None:
+    """Between reading the key file and the first look for changes nothing slips through."""
+    keys = Keys(material(read_keys(bridge_world.key_file)))
+    added = bridge_world.services.key_admin.add()
+    reload_keys = KeyReloader(bridge_world.key_file, keys)
+
+    assert reload_keys()
+    assert added.id in keys.present.records.ids
+    assert not reload_keys()
+
+
 def test_a_rotation_that_was_cut_off_goes_on_where_it_was(bridge_world: World) -> None:
     """Run again, it seals only what is left, and then nothing."""
     for n in range(6):
@@ -389,3 +403,23 @@ def test_an_import_under_way_goes_on_with_the_new_key(bridge_world: World) -> No
     assert result.fate is Fate.IMPORTED
     assert CALENDAR in bridge_world.read("u1").scope
     assert not bridge_world.services.store.list(Query("grant", key_id=former))
+
+
+def test_an_import_by_command_is_known_to_a_rotation(bridge_world: World) -> None:
+    """While it runs it counts as a process: no key is retired under it that it writes with."""
+    servers: list[int] = []
+
+    class Watching(BytesIO):
+        """A file that looks around when it is read."""
+
+        def __next__(self) -> bytes:
+            now = bridge_world.clock.now()
+            servers.append(len(bridge_world.services.opening.servers(now)))
+            return super().__next__()
+
+    arguments = ["grants", "import", "-", "--config", str(bridge_world.config)]
+    result = CliRunner().invoke(bridge, arguments, input=Watching(b"\n\n"))
+
+    assert result.exit_code == 0, result.output
+    assert servers == [1, 1, 1]
+    assert bridge_world.services.opening.servers(bridge_world.clock.now()) == []

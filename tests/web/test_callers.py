@@ -10,6 +10,8 @@ import pytest
 
 from bridge.admin.gate import Gate
 from bridge.errors import BridgeError
+from bridge.model import CallerKey
+from bridge.secret import Secret
 from bridge.services import Services, build
 from bridge.store.base import StoreUnavailableError
 from tests.kit import CALENDAR, OTHER, TENANT, World
@@ -110,6 +112,27 @@ def test_a_proven_key_is_not_looked_up_for_half_a_second(
     bridge_world.clock.advance(0.51)
     with pytest.raises(StoreUnavailableError):
         gate.admit(backend.key)
+
+
+def test_the_time_that_a_proof_takes_counts(
+    bridge_world: World, backend: Backend, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A key read from a slow store is not remembered beyond half a second of that reading."""
+    services = bridge_world.services
+    proven = services.callers.authenticated
+    proofs: list[str] = []
+
+    def slowly(credential: Secret) -> CallerKey | None:
+        key = proven(credential)
+        proofs.append("one")
+        bridge_world.clock.advance(0.4)
+        return key
+
+    monkeypatch.setattr(services.callers, "authenticated", slowly)
+    services.gate.admit(backend.key)
+    bridge_world.clock.advance(0.2)
+    services.gate.admit(backend.key)
+    assert len(proofs) == 2
 
 
 def test_an_expired_key_is_refused(bridge_world: World, backend: Backend) -> None:

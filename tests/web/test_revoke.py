@@ -177,6 +177,20 @@ def test_a_grant_under_revocation_is_forgotten_once_google_has_taken_that(
     assert_problem(backend.get(f"/v1/grants/{grant}"), 404, "grant_missing")
 
 
+def test_the_retry_of_a_revoke_answers_though_the_grant_is_forgotten_with_it(
+    bridge_world: World, backend: Backend
+) -> None:
+    """Who repeats a revoke of a grant that is to be forgotten is told that it is revoked."""
+    grant = captured(bridge_world, "u1", bridge_world.account())
+    bridge_world.google.inject("revocation", "html_503", times=None)
+    backend.post(f"/v1/grants/{grant}/revoke", {})
+    backend.delete(f"/v1/grants/{grant}")
+    bridge_world.google.clear_faults()
+
+    assert revoke(backend, grant) == {"grant": grant, "state": "revoked", "also": []}
+    assert_problem(backend.get(f"/v1/grants/{grant}"), 404, "grant_missing")
+
+
 def test_a_repeated_revoke_changes_nothing(bridge_world: World, backend: Backend) -> None:
     """A client that repeats a revoke, hours later, does not shut out a consent from in between."""
     account = bridge_world.account()
