@@ -81,14 +81,18 @@ def _figure(setup: Setup, token: list[Seen], hello: list[Seen], static: Load | N
     measures = [
         Measure("ratio", ratio, "x hello", at_least(0.35)),
         Measure("hello_per_second", median([one.load.per_second for one in hello]), "req/s"),
-        Measure("server_cpu_us", median([one.cpu for one in token]) * 1e6, "us/req"),
-        Measure("hello_cpu_us", median([one.cpu for one in hello]) * 1e6, "us/req"),
-        Measure("cpu_ratio", median([other.cpu / one.cpu for one, other in pairs if one.cpu]), "x hello"),
         Measure("p50_ms", median([one.load.p50 for one in token]) * 1000, "ms"),
         Measure("p99_ms", median([one.load.p99 for one in token]) * 1000, "ms"),
         Measure("hello_p99_ms", median([one.load.p99 for one in hello]) * 1000, "ms"),
         Measure("errors", sum(one.load.errors for one in token), "", at_most(0)),
     ]
+    if all(one.cpu for one in token):
+        cost = median([other.cpu / one.cpu for one, other in pairs])
+        measures += [
+            Measure("cpu_ratio", cost, "x hello"),
+            Measure("cpu_us", median([one.cpu for one in token]) * 1e6, "us a read"),
+            Measure("hello_cpu_us", median([one.cpu for one in hello]) * 1e6, "us a hello"),
+        ]
     if static is not None:
         measures.append(Measure("nginx_per_second", static.per_second, "req/s"))
         measures.append(Measure("ratio_to_nginx", per_second / static.per_second, "x nginx"))

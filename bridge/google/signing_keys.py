@@ -26,9 +26,9 @@ _OK: Final = 200
 # Keys without a `max-age`, or with a useless one, are kept this long: not asked for at every token.
 _SHORTEST_LIFE: Final = 300
 _LONGEST_LIFE: Final = 86_400
-# How much longer keys are used while their issuer cannot be asked. Google announces keys days ahead,
-# so a login need not fail for an outage; but a withdrawn key must end some time, also when somebody
-# keeps us from hearing of it.
+# How much longer keys are used while their issuer cannot be asked. Google announces keys days
+# ahead, so a login need not fail for an outage; but a withdrawn key must end some time, also when
+# somebody keeps us from hearing of it.
 _STALE: Final = 86_400
 # A token names its key before anything of it is verified. Whoever sends made-up names must not
 # have us ask the issuer each time.

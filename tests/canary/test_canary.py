@@ -218,7 +218,7 @@ def test_values_that_carry_a_token_do_not_print_it(evidence: Evidence) -> None:
     opened = read_login.decode(
         json.dumps(message(world, account, "u1", tokens_jwe=sealed(world, account, tokens)))
     )
-    examiner = world.services.admission.examiner
+    examiner = world.services.hook.planner.examiner
     google = world.services.google
     client = ClientCredentials(world.client.client_id, Secret(world.client.secrets[0]))
     world.google.configure(rotate_refresh_tokens=True)

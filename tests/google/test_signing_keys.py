@@ -6,6 +6,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import responses
+from cryptography.hazmat.primitives.asymmetric import ec
+from jwt.algorithms import ECAlgorithm
 from requests import PreparedRequest
 
 from bridge.google.endpoints import Endpoints
@@ -217,6 +219,52 @@ def test_keys_for_other_uses_are_left_out(
     assert keys.find("enc") is None
     assert keys.find("ps") is None
     assert keys.find("") is None
+
+
+def jwk_of(curve: ec.EllipticCurve, kid: str, **more: object) -> dict[str, object]:
+    public = ec.generate_private_key(curve).public_key()
+    return {**ECAlgorithm.to_jwk(public, as_dict=True), "kid": kid, **more}
+
+
+def test_another_issuers_keys_are_read_by_its_algorithms(
+    transport: Transport, clock: FakeClock, signer: Signer, google: responses.RequestsMock
+) -> None:
+    """RSA and P-256 keys are read where they are allowed, with their `alg` or without it."""
+    url = "https://idp.test/keys"
+    rsa_key = signer.jwk("k1")
+    plain = {name: value for name, value in rsa_key.items() if name not in ("alg", "use")}
+    document = [
+        rsa_key,
+        plain | {"kid": "plain"},
+        jwk_of(ec.SECP256R1(), "p256", alg="ES256", use="sig"),
+        jwk_of(ec.SECP256R1(), "bare"),
+        jwk_of(ec.SECP256R1(), "enc", use="enc"),
+        jwk_of(ec.SECP256R1(), "ecdh", alg="ECDH-ES"),
+        jwk_of(ec.SECP384R1(), "p384"),
+        jwk_of(ec.SECP256R1(), "off", y="AAAA"),
+    ]
+    google.get(url, json={"keys": document})
+    every = ("k1", "plain", "p256", "bare", "enc", "ecdh", "p384", "off")
+
+    def found(*algorithms: str) -> dict[str, str]:
+        keys = SigningKeys(url, transport, clock, issuer="the IdP", algorithms=algorithms)
+        held = {kid: keys.find(kid) for kid in every}
+        return {kid: key.algorithm_name for kid, key in held.items() if key is not None}
+
+    rs, es = {"k1": "RS256", "plain": "RS256"}, {"p256": "ES256", "bare": "ES256"}
+    assert found("RS256") == rs
+    assert found("ES256") == es
+    assert found("RS256", "ES256") == rs | es
+
+
+def test_the_error_names_whose_keys_are_missing(
+    transport: Transport, clock: FakeClock, google: responses.RequestsMock
+) -> None:
+    """An operator is not sent to Google for another issuer's outage."""
+    google.get("https://idp.test/keys", status=503)
+    keys = SigningKeys("https://idp.test/keys", transport, clock, issuer="the IdP")
+    with pytest.raises(KeysUnavailableError, match="keys of the IdP cannot"):
+        keys.find("k1")
 
 
 def test_twenty_threads_fetch_once(
