@@ -155,7 +155,7 @@ def test_all_that_is_wrong_with_the_keys_is_told_together(path: Path) -> None:
     """Bad base64, wrong lengths, duplicates and broken pairs are named by place, not by value."""
     other = json.loads(generate(NOW).hook_keys[0].jwk.reveal())
 
-    def change(file: Any) -> None:  # noqa: ANN401 - parsed JSON
+    def change(file: Any) -> None:
         record = file["record_keys"][0]
         file["record_keys"] += [record, record | {"id": "k_2", "secret": "%%%"}]
         file["hash_keys"][0]["secret"] = base64.b64encode(b"short").decode()
