@@ -114,3 +114,6 @@ class Upkeep:
             work()
         except BridgeError as error:
             log.warning("upkeep_failed", code=error.code.value, **error.context)
+        except Exception as error:  # noqa: BLE001 - a fault in one round must not end all others
+            # Its text could quote a value, and a value could be a token.
+            log.error("upkeep_broken", error=type(error).__name__)

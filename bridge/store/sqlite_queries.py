@@ -47,7 +47,8 @@ def _index(query: Query) -> tuple[str, list[str]]:
         return "records_by_subject", ["subject <> ''"]
     if query.account:
         return "records_by_account", ["account <> ''"]
-    if query.state:
+    # Its matches must be sorted: within a tenant a common state is paged in the records' own order.
+    if query.state and query.tenant is None:
         return "records_by_state", ["state <> ''"]
     if query.expires_before is not None:
         return "records_by_expiry", ["expires_at IS NOT NULL"]

@@ -39,9 +39,8 @@ _FIRST: Final = (
     "CREATE UNIQUE INDEX records_by_ref ON records (kind, partition, id)",
     "CREATE INDEX records_by_subject ON records (kind, subject) WHERE subject <> ''",
     "CREATE INDEX records_by_account ON records (kind, account) WHERE account <> ''",
-    # The rare states (a revocation under way) are looked for again and again: with the listing's
-    # order in it, for 50 bytes a grant.
-    "CREATE INDEX records_by_state ON records (kind, state, partition, id) WHERE state <> ''",
+    # For the rare states (a revocation under way), which are looked for again and again.
+    "CREATE INDEX records_by_state ON records (kind, state) WHERE state <> ''",
     "CREATE INDEX records_by_expiry ON records (kind, expires_at) WHERE expires_at IS NOT NULL",
     """CREATE TABLE leases (
         name TEXT NOT NULL PRIMARY KEY,

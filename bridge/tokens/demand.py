@@ -6,7 +6,7 @@ the caller may have.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from bridge.errors import Action, BridgeError, Code, invalid
@@ -75,16 +75,23 @@ def demand_of(caller: Caller, request: TokenRequest) -> Demand:
     scopes = normalise(request.scopes)
     for position, action in enumerate(request.actions):
         scopes_for(action, field=f"actions[{position}]")
-    if caller.scopes is not None:
-        for position, scope in enumerate(request.scopes):
-            if not normalise([scope]) <= caller.scopes | SIGN_IN:
-                raise _beyond("a scope", f"scopes[{position}]")
+    if caller.scopes is not None and not scopes <= caller.scopes | SIGN_IN:
+        raise _beyond("a scope", f"scopes[{_first_beyond(request.scopes, caller.scopes)}]")
     demand = Demand(caller, request, scopes)
-    missing = demand.no_grant()
-    if request.tenant is not None and not caller.sees(request.tenant):
-        # Word for word the answer for a subject that does not exist: tenants are not to be guessed.
-        raise missing
+    is_hidden = request.tenant is not None and not caller.sees(request.tenant)
+    if request.actions or is_hidden:
+        # An action that no allowed scope opens is refused first, whoever the subject is.
+        missing = demand.no_grant()
+        if is_hidden:
+            # Word for word the answer for a subject that does not exist: tenants are not to be
+            # guessed.
+            raise missing
     return demand
+
+
+def _first_beyond(scopes: Sequence[str], allowed: frozenset[str]) -> int:
+    is_beyond = (not normalise([scope]) <= allowed | SIGN_IN for scope in scopes)
+    return next(position for position, beyond in enumerate(is_beyond) if beyond)
 
 
 def no_grant(wanted: Collection[str]) -> BridgeError:

@@ -7,6 +7,7 @@ any child, and opens nothing afterwards; a worker builds its services for itself
 from __future__ import annotations
 
 import multiprocessing
+import os
 import signal
 import socket
 from collections.abc import Callable, Mapping, Sequence
@@ -36,6 +37,8 @@ Listener = Literal["internal", "public"]
 Source = tuple[Path | None, Mapping[str, str]]
 
 _BACKLOG: Final = 2048
+_CONNECTIONS: Final = 16_384
+_NO_HEADER: Final = "HTTP_PROXY"  # nobody reads it as one, and the way to Google may need it
 _MORE_TO_STOP_S: Final = 5
 
 
@@ -69,9 +72,17 @@ def load_app(listener: Listener, source: Source) -> WSGIApplication:
     """Build a worker's services and return its app; runs in the worker."""
     settings = load(*source)
     logs.configure(settings.log)
+    _drop_forged_headers()
     services = build(settings)
     services.start()
     return apps.internal(services) if listener == "internal" else apps.public(services)
+
+
+def _drop_forged_headers() -> None:
+    """Take `HTTP_*` out of the environment: granian would pass it on as a request's headers."""
+    forged = [name for name in os.environ if name.startswith("HTTP_") and name != _NO_HEADER]
+    for name in forged:
+        del os.environ[name]
 
 
 def run_listener(listener: Listener, source: Source) -> None:
@@ -86,8 +97,8 @@ def run_listener(listener: Listener, source: Source) -> None:
         interface=Interfaces.WSGI,
         workers=its.workers,
         blocking_threads=its.threads,
-        # As many requests as threads: more would wait inside the server, where nobody sees them.
-        backpressure=its.threads,
+        # It counts connections, idle ones too: a client's kept-alive pool must not shut others out.
+        backpressure=_CONNECTIONS,
         backlog=_BACKLOG,
         ssl_cert=settings.internal.tls_certificate if is_internal else None,
         ssl_key=settings.internal.tls_key if is_internal else None,

@@ -167,3 +167,16 @@ def _serve_to_its_end(world: World) -> subprocess.CompletedProcess[str]:
         check=False,
         timeout=60,
     )
+
+
+def test_a_variable_of_the_environment_is_no_header(
+    bridge_world: World, serve: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A process variable named like a header does not authenticate every request."""
+    bridge_world.grant("u1")
+    monkeypatch.setenv("HTTP_AUTHORIZATION", bridge_world.key())
+    served = serve()
+
+    answer = served.http.post(f"{served.internal}/v1/token", json=READ, timeout=30)
+
+    assert answer.status_code == 401

@@ -18,6 +18,7 @@ from bridge.errors import BridgeError, Code, invalid
 from bridge.secret import Secret
 
 KEY_BYTES: Final = 32
+_ID_BYTES: Final = 4  # a handful of keys are to be told apart, and every record names its key twice
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,4 +176,4 @@ def _random_key() -> Secret:
 
 
 def _id(kind: str) -> str:
-    return f"{kind}_{secrets.token_hex(8)}"
+    return f"{kind}_{secrets.token_hex(_ID_BYTES)}"
