@@ -11,6 +11,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
+import msgspec
+
 from bridge.errors import BridgeError, Code
 
 
@@ -22,8 +24,7 @@ class Ref(NamedTuple):
     id: str
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(msgspec.Struct, frozen=True):
     """One record as the store sees it.
 
     Attributes:
@@ -48,8 +49,7 @@ class Row:
     expires_at: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Query:
+class Query(msgspec.Struct, frozen=True):
     """Which rows of a kind to list, in ascending order of (partition, id).
 
     A field left None does not filter. `after` is the last row of the page before. `key_id_not`

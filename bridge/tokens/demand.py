@@ -7,7 +7,8 @@ the caller may have.
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+
+import msgspec
 
 from bridge.errors import Action, BridgeError, Code, invalid
 from bridge.google.scopes import SIGN_IN, covering, normalise, scopes_for
@@ -15,8 +16,7 @@ from bridge.model import Caller, Grant
 from bridge.tokens.wire import TokenRequest
 
 
-@dataclass(frozen=True, slots=True)
-class Demand:
+class Demand(msgspec.Struct, frozen=True):
     """A request that is in order.
 
     Attributes:

@@ -10,6 +10,8 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Final
 
+import msgspec
+
 from bridge.clock import Clock
 from bridge.errors import Action, BridgeError, Code
 from bridge.model import AccessToken, Account, Caller, Failure, Grant, State
@@ -29,8 +31,7 @@ _MOST_ROUNDS: Final = 8
 _PROVEN_LATELY_S: Final = 3
 
 
-@dataclass(frozen=True, slots=True)
-class Look:
+class Look(msgspec.Struct, frozen=True):
     """What a grant has for a demand right now.
 
     Attributes:

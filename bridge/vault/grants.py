@@ -7,6 +7,7 @@ of `lifecycle` and `endings`.
 from __future__ import annotations
 
 import re
+import secrets
 from collections.abc import Callable, Iterator, Sequence
 from typing import Final, NamedTuple
 
@@ -24,6 +25,7 @@ FORGOTTEN_KEPT_S: Final = 90 * 24 * 3600
 _PART: Final = 16
 _ID: Final = re.compile(r"g_[A-Za-z0-9_-]{32}")
 _TRIES: Final = 50
+_LONGEST_PAUSE_MS: Final = 10
 
 
 class Identity(NamedTuple):
@@ -163,6 +165,8 @@ class Grants:
             try:
                 self._records.store.commit([self.write(held, changed)])
             except StoreConflictError:
+                # A random pause: the one who lost would otherwise lose to the same ones again.
+                self._clock.sleep(secrets.randbelow(_LONGEST_PAUSE_MS) / 1000)
                 continue
             return changed
         raise BridgeError(Code.CONFLICT, "The grant keeps changing; try again.", retry_after=1)

@@ -9,11 +9,11 @@ from __future__ import annotations
 import secrets
 import threading
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
 from typing import Any, Final, Generic, TypeVar
 
 import msgspec
 import structlog
+from msgspec.structs import replace
 
 from bridge.crypto.keyring import SealBrokenError, bind
 from bridge.errors import BridgeError, Code
@@ -44,8 +44,7 @@ class CorruptRecordError(BridgeError):
         self.ref = ref
 
 
-@dataclass(frozen=True, slots=True)
-class Index:
+class Index(msgspec.Struct, frozen=True):
     """The columns beside a record, all of them keyed hashes or names that are not private."""
 
     tenant: str = ""
@@ -55,8 +54,7 @@ class Index:
     expires_at: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Held(Generic[R]):
+class Held(msgspec.Struct, Generic[R], frozen=True):
     """A record as it was read: what is needed to write over exactly that."""
 
     ref: Ref

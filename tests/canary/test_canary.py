@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import dataclasses
 import json
 import secrets
 from collections.abc import Iterator
@@ -317,7 +316,7 @@ def with_damaged_records(evidence: Evidence) -> None:
     for kind in ("grant", "unbound", "message"):
         for row in store.list(Query(kind)):
             body = row.body[:-1] + bytes([row.body[-1] ^ 1])
-            store.replace(dataclasses.replace(row, version=row.version + 1, body=body), row.version)
+            store.replace(structs.replace(row, version=row.version + 1, body=body), row.version)
 
 
 def with_damaged_tokens(evidence: Evidence) -> None:

@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from msgspec import structs
 
 from bridge.clock import SystemClock
 from bridge.config.keys import read_keys
@@ -254,7 +255,7 @@ def test_damaged_records_are_told_and_keep_their_key(
     [held] = bridge_world.services.grants.find("acme", "u1")
     row = bridge_world.services.store.get(held.ref)
     assert row is not None
-    damaged = replace(row, body=row.body[:-1], version=row.version + 1)
+    damaged = structs.replace(row, body=row.body[:-1], version=row.version + 1)
     bridge_world.services.store.replace(damaged, row.version)
     answer("keys", "add")
 
