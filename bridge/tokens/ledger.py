@@ -16,12 +16,12 @@ from msgspec.structs import replace
 from bridge.clock import Clock
 from bridge.errors import BridgeError
 from bridge.model import Grant, RefreshToken, State
-from bridge.store.base import Ref, StoreUnavailableError
+from bridge.store.base import StoreUnavailableError
 from bridge.tokens.attempt import Attempt
 from bridge.tokens.failures import failure_of
 from bridge.tokens.proof import Proof
 from bridge.vault import lifecycle
-from bridge.vault.grants import Grants, parse_id
+from bridge.vault.grants import Grants, place_of
 
 Change = Callable[[Grant, int], Grant]
 
@@ -60,7 +60,7 @@ class Ledger:
             return replace(change(present, now), fence=attempt.fence)
 
         try:
-            attempt.grant = self.grants.update(_ref(attempt), guarded)
+            attempt.grant = self.grants.update(place_of(attempt.grant), guarded)
         except StoreUnavailableError:
             log.error("refresh_not_written", tenant=attempt.grant.tenant, grant=attempt.grant.id)
             raise
@@ -107,11 +107,4 @@ class Ledger:
             ended = present.state in _ENDED
             return present if ended else lifecycle.admit(present, rotation, now)
 
-        self.grants.update(_ref(attempt), admitted)
-
-
-def _ref(attempt: Attempt) -> Ref:
-    ref = parse_id(attempt.grant.id)
-    if ref is None:
-        raise ValueError("a grant is named by its place")
-    return ref
+        self.grants.update(place_of(attempt.grant), admitted)

@@ -144,9 +144,7 @@ class Grants:
         index = self._index(grant)
         if held is not None:
             return self._records.replace(held, grant, index, key_id=key_id)
-        ref = parse_id(grant.id)
-        if ref is None:
-            raise ValueError("a grant is named by its place")
+        ref = place_of(grant)
         return self._records.put(ref, grant, index, key_id=key_id)
 
     def update(self, ref: Ref, change: Callable[[Grant], Grant]) -> Grant:
@@ -173,9 +171,7 @@ class Grants:
 
     def owner(self, grant: Grant) -> Owner:
         """Return what the grant's refresh tokens are bound to."""
-        ref = parse_id(grant.id)
-        if ref is None:
-            raise ValueError("a grant is named by its place")
+        ref = place_of(grant)
         return Owner(grant.tenant, ref.partition)
 
     def _opened(self, row: Row) -> Held[Grant] | None:
@@ -226,3 +222,11 @@ def parse_id(grant_id: str) -> Ref | None:
     if not _ID.fullmatch(grant_id):
         return None
     return Ref(KIND, grant_id[2 : 2 + _PART], grant_id[2 + _PART :])
+
+
+def place_of(grant: Grant) -> Ref:
+    """Return where a grant is, or will be; every grant is named by its place."""
+    ref = parse_id(grant.id)
+    if ref is None:
+        raise ValueError("a grant is named by its place")
+    return ref
