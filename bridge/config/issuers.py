@@ -35,8 +35,8 @@ class IssuerSettings(Section):
     """The Google scopes that their tokens may carry at most; `*` stands for all of them."""
 
     permissions: tuple[Permission, ...] = Field(min_length=1)
-    """What they may do: `token`, `grants:read`, `grants:forget`, `grants:revoke`, `preflight`,
-    `profiles`, `admin`."""
+    """What they may do: `token`, `grants:read`, `grants:forget`, `grants:revoke`,
+    `grants:recheck`, `connect`, `login-hints`, `orders`, `events:read`, `preflight`, `profiles`."""
 
     algorithms: tuple[Literal["RS256", "ES256"], ...] = Field(("RS256", "ES256"), min_length=1)
     """Signature algorithms that are accepted."""

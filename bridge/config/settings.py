@@ -108,6 +108,13 @@ class GoogleSettings(Section):
         return total
 
 
+class AuditSettings(Section):
+    """The record of what happened to grants, and who did it."""
+
+    keep_days: int = Field(default=365, ge=1, le=3650)
+    """Days for which an event is kept."""
+
+
 class LogSettings(Section):
     """The log, on standard error."""
 
@@ -144,6 +151,7 @@ class Settings(Section):
     store: StoreSettings = _DEFAULTS
     keys: KeysSettings = _DEFAULTS
     google: GoogleSettings = _DEFAULTS
+    audit: AuditSettings = _DEFAULTS
     log: LogSettings = _DEFAULTS
     tenants: Annotated[Mapping[TenantName, TenantSettings], AfterValidator(_at_least_one)]
     issuers: tuple[IssuerSettings, ...] = ()

@@ -5,16 +5,30 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Final
+from typing import Annotated, Final, Self
 
-from pydantic import Field
+from pydantic import AfterValidator, Field, field_validator, model_validator
 
+from bridge.config.problems import wrong
 from bridge.config.section import Section
 from bridge.config.urls import PeerUrl
 from bridge.config.values import ClientId, HookSecret, SecretText
 from bridge.secret import Secret
 
 _PROJECT: Final = re.compile(r"([0-9]+)-")
+_SCOPE: Final = re.compile(r"[!#-\[\]-~]{1,255}")
+_SHORTEST_HS256: Final = 32
+_CALENDAR: Final = "https://www.googleapis.com/auth/calendar"
+
+
+def _scope(scope: str) -> str:
+    # RFC 6749 section 3.3.
+    if not _SCOPE.fullmatch(scope):
+        raise wrong("should be one scope, such as " + _CALENDAR)
+    return scope
+
+
+Scope = Annotated[str, AfterValidator(_scope)]
 
 
 class Purpose(StrEnum):
@@ -100,8 +114,52 @@ class TenantSettings(Section):
     """When a login may be asked to consent again, for users without a usable grant only: `observe`
     never, `ordered` by an admin's order, `needed` also when a backend asked in vain, `always`."""
 
+    recovery_rest_days: int = Field(default=7, ge=1, le=90)
+    """Days for which a user who denied a forced consent, or never came back from it, is not asked
+    again."""
+
+    required_scopes: tuple[Scope, ...] = Field((), examples=[[_CALENDAR]])
+    """Google scopes without which the app is of no use; a grant that lacks one counts like a
+    backend that asked in vain."""
+
+    app_name: str | None = Field(None, min_length=1, max_length=80, examples=["Acme Planner"])
+    """What the pages call the app. Unset, they say "the app"."""
+
+    return_to: tuple[PeerUrl, ...] = Field((), examples=[["https://app.example.com/connected"]])
+    """Where a user may be sent back to after connecting an account: scheme, host, port and path
+    must be one of these; a query is the link's own affair."""
+
+    login_return_url: PeerUrl | None = Field(
+        None, examples=["https://tenant.eu.auth0.com/continue"]
+    )
+    """Where an IdP that redirects in the middle of a login takes the user back, such as Auth0's
+    `/continue`."""
+
+    login_return_secret: SecretText | None = Field(None, examples=["at least 32 characters"])
+    """Signs, by HS256, what is said at `login_return_url`; 32 characters at least."""
+
+    include_granted_scopes: bool = False
+    """Ask Google to add all that the user granted to the Google project before
+    (`include_granted_scopes=true`)."""
+
     clients: tuple[ClientSettings, ...] = Field(min_length=1)
     """The tenant's Google clients, one table each."""
+
+    @field_validator("login_return_secret")
+    @classmethod
+    def _long_enough(cls, secret: Secret | None) -> Secret | None:
+        # RFC 7518 section 3.2: a key of the hash's size at least.
+        if secret is not None and len(secret.reveal()) < _SHORTEST_HS256:
+            raise wrong("should have 32 characters at least")
+        return secret
+
+    @model_validator(mode="after")
+    def _return_is_whole(self) -> Self:
+        if (self.login_return_url is None) != (self.login_return_secret is None):
+            raise wrong(
+                "has one of login_return_url and login_return_secret only", "give both or neither"
+            )
+        return self
 
     def client(self, client_id: str) -> ClientSettings | None:
         """Return the client with this id, or None."""

@@ -1,0 +1,1 @@
+"""The bridge's own trip to Google's consent and back: links, callback, redemption."""

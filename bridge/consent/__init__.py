@@ -1,0 +1,1 @@
+"""Whether a user must be asked to consent again: evidence, policy, orders, rest."""

@@ -1,0 +1,1 @@
+"""What differs between identity providers: parameters they take, and how a login goes on."""
