@@ -16,6 +16,7 @@ from joserfc.jwk import ECKey
 
 from bridge.config import ConfigError
 from bridge.config.keys import editing_keys, generate, read_keys, write_keys
+from bridge.config.keys.file import is_open_to_others
 from bridge.errors import BridgeError, Code
 
 NOW = 1_800_000_000.9
@@ -107,6 +108,26 @@ def test_an_unknown_or_hash_key_cannot_be_moved(name: str) -> None:
         with pytest.raises(BridgeError) as caught:
             getattr(keys, name)(key_id)
         assert caught.value.code is Code.NOT_FOUND
+
+
+@pytest.mark.parametrize(
+    ("mode", "owner", "reader", "is_open"),
+    [
+        (0o440, 0, 1000, False),
+        (0o640, 0, 1000, False),
+        (0o460, 0, 1000, True),
+        (0o444, 0, 1000, True),
+        (0o440, 0, 0, True),
+        (0o440, 1000, 1000, True),
+        (0o440, 1001, 1000, True),
+        (0o600, 1000, 1000, False),
+    ],
+)
+def test_only_a_file_of_roots_may_be_readable_by_one_group(
+    mode: int, owner: int, reader: int, *, is_open: bool
+) -> None:
+    """A secret that Kubernetes mounts with `fsGroup` is taken; a user's own 0440 file is not."""
+    assert is_open_to_others(mode, owner, reader) is is_open
 
 
 @pytest.mark.parametrize("mode", [0o640, 0o604, 0o660, 0o666, 0o610])

@@ -15,6 +15,7 @@ from bridge.config.keys.material import KeyFile
 from bridge.config.keys.wire import decode, encode
 from bridge.config.problems import ConfigError, Problem
 
+_ROOT: Final = 0
 _OTHERS: Final = stat.S_IRWXG | stat.S_IRWXO
 _OWNER_ONLY: Final = 0o600
 _LARGEST_FILE: Final = 1_048_576
@@ -29,17 +30,35 @@ def read_keys(path: Path) -> KeyFile:
     try:
         with path.open("rb") as file:
             # The open file's mode, not the name's: the name may meanwhile mean another file.
-            mode = os.fstat(file.fileno()).st_mode
-            content = b"" if mode & _OTHERS else file.read(_LARGEST_FILE)
+            found = os.fstat(file.fileno())
+            is_open = is_open_to_others(found.st_mode, found.st_uid, os.geteuid())
+            content = b"" if is_open else file.read(_LARGEST_FILE)
     except OSError as error:
         mend = "write one with `bridge init`" if isinstance(error, FileNotFoundError) else ""
         raise ConfigError(
             [Problem(str(path), f"cannot be read: {error.strerror}", mend)]
         ) from error
-    if mode & _OTHERS:
-        message = f"can be reached by others than its owner (mode {stat.S_IMODE(mode):04o})"
+    if is_open:
+        mode = stat.S_IMODE(found.st_mode)
+        message = f"can be reached by others than its owner (mode {mode:04o})"
         raise ConfigError([Problem(str(path), message, f"chmod 600 {path}")])
     return decode(content, str(path))
+
+
+def is_open_to_others(mode: int, owner: int, reader: int) -> bool:
+    """Tell whether more users can reach a file than a key file allows.
+
+    Its owner alone may. A file of root's may also be read by one group, for a reader who is not
+    root: so Kubernetes mounts a secret with `fsGroup` (mode 0440), and there is no other way for
+    the reader to get it.
+
+    Args:
+        mode: as `stat` tells it.
+        owner: user id of the file's owner.
+        reader: user id of whoever is to read it.
+    """
+    allowed = stat.S_IRGRP if owner == _ROOT and reader != _ROOT else 0
+    return bool(mode & _OTHERS & ~allowed)
 
 
 def write_keys(path: Path, keys: KeyFile, *, overwrite: bool = True) -> None:
