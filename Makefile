@@ -17,7 +17,7 @@ $(READY): requirements-dev.lock pyproject.toml
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --editable .
 	@touch $(READY)
 
-demo: $(READY) ## a sandbox Google, a bridge, a scripted login and token reads, explained line by line
+demo: $(READY) ## sandbox Google, IdP, sample app and bridge, with a page that says what to click
 	$(BIN)/bridge demo
 
 check: $(READY) ## format, lint, types, layers and the fast tests, in under two minutes
@@ -28,7 +28,7 @@ check: $(READY) ## format, lint, types, layers and the fast tests, in under two 
 	$(BIN)/pytest -n auto -m "not slow and not soak" -q
 
 test: $(READY) ## check, and every other test with coverage
-	tools/system-packages nodejs:node
+	tools/system-packages nodejs:node chromium:chromium
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy

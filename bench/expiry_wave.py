@@ -58,7 +58,7 @@ def _stocked(setup: Setup, persons: list[Person]) -> list[bytes]:
                 expires_at=expires_at,
                 issued_at=expires_at - _LIFE_LEFT_S - _AN_HOUR_AGO_S,
             )
-            services.store.commit([services.grants.write(None, grant)])
+            services.store.commit(services.grants.write(None, grant))
             reads.append(token_read(subject, authorization))
     random.shuffle(reads)
     return reads

@@ -103,7 +103,7 @@ def _bystanders(
         subject = random_subject()
         grant = grower.captured(subject, Account(sub=person.sub, email=person.email))
         grant = grower.in_use(grant, expires_at=now + 3600, issued_at=now)
-        services.store.commit([services.grants.write(None, grant)])
+        services.store.commit(services.grants.write(None, grant))
         requests.append(token_read(subject, authorization))
     return requests
 
@@ -146,7 +146,7 @@ def _write(scene: Scene, person: Person, subject: str, expires_at: int) -> None:
         expires_at=expires_at,
         issued_at=int(time.time()),
     )
-    scene.services.store.commit([scene.services.grants.write(None, grant)])
+    scene.services.store.commit(scene.services.grants.write(None, grant))
 
 
 async def _readers(port: int, request: bytes, expires_at: int) -> tuple[list[Sample], list[Sample]]:

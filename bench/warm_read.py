@@ -69,7 +69,7 @@ def _stocked(setup: Setup) -> list[bytes]:
         for subject in subjects:
             grant = grower.captured(subject, random_account())
             grant = grower.in_use(grant, expires_at=now + 3600, issued_at=now)
-            services.store.commit([services.grants.write(None, grant)])
+            services.store.commit(services.grants.write(None, grant))
         authorization = caller_key(services)
     return [token_read(random.choice(subjects), authorization) for _ in range(_REQUESTS)]
 

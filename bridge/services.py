@@ -5,19 +5,25 @@ Owns who is given what. A process builds its services once, after any fork, and 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
 import structlog
 
 from bridge import __version__
+from bridge.admin.events import EventReader
 from bridge.admin.gate import Gate
 from bridge.admin.grants import GrantAdmin
 from bridge.admin.keys import KeyAdmin
+from bridge.admin.orders import OrderAdmin
 from bridge.admin.preflight import Preflight
+from bridge.admin.rechecking import Rechecking
 from bridge.admin.restored import Restored
 from bridge.admin.upkeep import Upkeep
+from bridge.audit.issued import IssuedTokens
+from bridge.audit.journal import GrantJournal
+from bridge.audit.log import AuditLog
 from bridge.capture.admission import Admission
 from bridge.capture.evidence import Examiner
 from bridge.capture.hook import Hook
@@ -27,6 +33,13 @@ from bridge.capture.planning import Planner
 from bridge.clock import Clock, SystemClock
 from bridge.config import ConfigError, Settings
 from bridge.config.keys import KeyFile, read_keys
+from bridge.connect.assembly import Connecting, Parts, assemble
+from bridge.connect.connections import Connections
+from bridge.connect.invitations import Invitations
+from bridge.connect.overview import Overview
+from bridge.consent import assembly as consent
+from bridge.consent.hints import Hints
+from bridge.consent.rounds import Rounds
 from bridge.crypto.envelope import Envelope
 from bridge.crypto.hashes import KeyedHasher
 from bridge.crypto.keyring import Keyring
@@ -54,6 +67,7 @@ from bridge.vault.opening import Opening
 from bridge.vault.records import Records
 from bridge.vault.refresh_tokens import RefreshTokens
 from bridge.vault.rotation import Rotation
+from bridge.vault.user_sessions import UserSessions
 
 log = structlog.get_logger(__name__)
 
@@ -69,13 +83,24 @@ class Services:
     clock: Clock
     store: Store
     keys: Keys
+    audit: AuditLog
+    issued: IssuedTokens
+    events: EventReader
     grants: Grants
     callers: Callers
     needs: Needs
     tokens: TokenService
+    connecting: Connecting
+    consenting: consent.Consenting
+    user_sessions: UserSessions
+    invitations: Invitations
+    connections: Connections
     hook: Hook
     importer: Importer
     admin: GrantAdmin
+    rechecking: Rechecking
+    orders: OrderAdmin
+    hints: Hints
     key_admin: KeyAdmin
     restored: Restored
     gate: Gate
@@ -94,6 +119,7 @@ class Services:
         """
         self.prove()
         self.upkeep.start()
+        self.issued.start()
 
     def prove(self) -> None:
         """Prove the store without beginning anything; raises as `start`."""
@@ -103,6 +129,7 @@ class Services:
     def close(self) -> None:
         """Stop the threads and free what is held."""
         self.upkeep.stop()
+        self.issued.stop()
         self.leases.close()
         self.transport.close()
         self.store.close()
@@ -147,8 +174,11 @@ def build(settings: Settings, clock: Clock | None = None) -> Services:
     store = SqliteStore(settings.store.path, clock)
     records = Records(store, keys)
     sealed = RefreshTokens(keys)
-    grants = Grants(records, sealed, clock)
+    audit = AuditLog(records, clock, settings.audit.keep_days)
+    issued = IssuedTokens(audit, clock)
+    grants = Grants(records, sealed, clock, GrantJournal(audit))
     inbox = Inbox(records, clock)
+    user_sessions = UserSessions(records, clock)
     needs = Needs(records, clock)
     clients = Clients(settings)
     transport = _transport(settings, clock)
@@ -162,12 +192,13 @@ def build(settings: Settings, clock: Clock | None = None) -> Services:
     )
     admin = GrantAdmin(grants=grants, tokens=sealed, clients=clients, google=google, clock=clock)
     leases = LeaseKeeper(store)
+    circuits = Circuits(records, clock)
     refresher = Refresher(
         google=google,
         grants=grants,
         tokens=sealed,
         proofs=Proofs(verifier=verifier, grants=grants, tokens=sealed, needs=needs, clock=clock),
-        circuits=Circuits(records, clock),
+        circuits=circuits,
         pace=Pace(store, clock),
         mortality=Mortality(store, settings.google.freeze_share),
         clock=clock,
@@ -186,6 +217,42 @@ def build(settings: Settings, clock: Clock | None = None) -> Services:
         ),
         clock=clock,
         safety_window=settings.google.safety_window_s,
+        tell_issued=issued.note,
+    )
+    rounds = Rounds(records, inbox, audit, clock)
+    connecting = assemble(
+        Parts(
+            settings=settings,
+            records=records,
+            grants=grants,
+            tokens=sealed,
+            admission=admission,
+            needs=needs,
+            rounds=rounds,
+            clients=clients,
+            circuits=circuits,
+            google=google,
+            verifier=verifier,
+            endpoints=endpoints,
+            leases=leases,
+            audit=audit,
+            clock=clock,
+        )
+    )
+    consenting = consent.assemble(
+        consent.Parts(
+            tenants=settings.tenants,
+            records=records,
+            grants=grants,
+            inbox=inbox,
+            needs=needs,
+            rounds=rounds,
+            clients=clients,
+            circuits=circuits,
+            links=connecting.links,
+            audit=audit,
+            clock=clock,
+        )
     )
     opening = Opening(records)
     callers = Callers(records, clock)
@@ -195,10 +262,25 @@ def build(settings: Settings, clock: Clock | None = None) -> Services:
         clock=clock,
         store=store,
         keys=keys,
+        audit=audit,
+        issued=issued,
+        events=EventReader(audit, settings.tenants),
         grants=grants,
         callers=callers,
         needs=needs,
         tokens=tokens,
+        connecting=connecting,
+        consenting=consenting,
+        user_sessions=user_sessions,
+        invitations=Invitations(
+            tenants=settings.tenants, sessions=user_sessions, public_url=settings.public_url
+        ),
+        connections=Connections(
+            tenants=settings.tenants,
+            overview=Overview(tenants=settings.tenants, grants=grants, needs=needs, clock=clock),
+            ender=admin,
+            links=connecting.links,
+        ),
         hook=Hook(
             tenants=settings.tenants,
             records=records,
@@ -211,6 +293,7 @@ def build(settings: Settings, clock: Clock | None = None) -> Services:
                 examiner=examiner,
                 admission=admission,
                 joining=joining,
+                deciding=consenting.deciding,
                 clock=clock,
             ),
             joining=joining,
@@ -226,6 +309,22 @@ def build(settings: Settings, clock: Clock | None = None) -> Services:
             clock=clock,
         ),
         admin=admin,
+        rechecking=Rechecking(
+            grants=grants,
+            clients=clients,
+            refreshing=tokens.refreshing,
+            audit=audit,
+            clock=clock,
+        ),
+        hints=Hints(
+            tenants=settings.tenants, deciding=consenting.deciding, grants=grants, needs=needs
+        ),
+        orders=OrderAdmin(
+            tenants=settings.tenants,
+            orders=consenting.orders,
+            reach=consenting.reach,
+            foresight=consenting.foresight,
+        ),
         key_admin=KeyAdmin(
             path=path,
             opening=opening,
@@ -235,7 +334,13 @@ def build(settings: Settings, clock: Clock | None = None) -> Services:
         ),
         restored=Restored(grants, opening, settings.witness_file, clock),
         gate=Gate(callers, settings.issuers, transport, clock),
-        preflight=Preflight(tokens=tokens, store=store, google=google, opening=opening),
+        preflight=Preflight(
+            # It hands nothing out.
+            tokens=replace(tokens, tell_issued=lambda _caller, _grant, _access: None),
+            store=store,
+            google=google,
+            opening=opening,
+        ),
         google=google,
         opening=opening,
         upkeep=Upkeep(

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.kit import World, world
+from tests.screenshots import SCREENSHOTS
 
 
 @pytest.fixture
@@ -15,3 +16,10 @@ def bridge_world(tmp_path: Path) -> Iterator[World]:
     """A whole bridge on a sandbox Google."""
     with world(tmp_path) as made:
         yield made
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say where the pictures of pages are, for people to look at."""
+    kept = sum(1 for _ in SCREENSHOTS.rglob("*.png"))
+    if kept:
+        terminalreporter.write_line(f"{kept} screenshots of pages are in {SCREENSHOTS}")

@@ -55,6 +55,8 @@ TENANTS: Mapping[str, Json] = {
 }
 ROTATING = {**TENANTS, "acme": {"secrets": [ACME_NEW, ACME], "clients": [CLIENT]}}
 RETIRED = {**TENANTS, "acme": {"secrets": [ACME_NEW], "clients": [CLIENT]}}
+ALWAYS = {**TENANTS, "acme": {"secrets": [ACME], "clients": [CLIENT], "recovery": "always"}}
+OBSERVE = {**TENANTS, "acme": {"secrets": [ACME], "clients": [CLIENT], "recovery": "observe"}}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -274,7 +276,7 @@ def grant(state: str, subject: str = "user-1", account: Json = ALICE) -> Json:
     }
 
 
-CONTINUE = {"decision": "continue", "reason": "recovery_not_set_up"}
+CONTINUE = {"decision": "continue"}
 CAPTURED = done(result="captured")
 
 
@@ -699,9 +701,128 @@ def farewells() -> Iterator[Vector]:
     )
 
 
+def recoveries() -> Iterator[Vector]:
+    """Yield the vectors about asking for consent."""
+    day = 86400
+    scopes = ["openid", CALENDAR]
+
+    def ask(login_id: str = "login-1", **changes: Any) -> str:  # noqa: ANN401 - members of JSON
+        facts = {"id": login_id, "can_redirect": True, "client_id": CLIENT, "scopes": scopes}
+        return decide(login=facts | changes)
+
+    def to_consent(reason: str) -> Json:
+        return done(decision="consent", reason=reason)
+
+    def go_on(reason: str) -> Json:
+        return done(decision="continue", reason=reason)
+
+    asked = Message(body=ask(), expect=to_consent("no_usable_grant"))
+    back = Message(id="msg_2", body=ask(returned=True), expect=go_on("returned"), at=AT + 30)
+    without = tokens(refresh_token=None)
+    facts = {"id": "login-1", "can_redirect": True, "scopes": scopes}
+    yield Vector(
+        name="consent_forced",
+        claim="A user without a usable grant is asked once, and then the login goes on.",
+        tenants=ALWAYS,
+        messages=(
+            Message(
+                body=login(login=facts, tokens=without),
+                expect=done(
+                    result="no_refresh_token", decision="consent", reason="no_usable_grant"
+                ),
+            ),
+            Message(
+                id="msg_2",
+                body=login(login=facts | {"returned": True}),
+                expect=done(result="captured", decision="continue", reason="returned"),
+                at=AT + 30,
+            ),
+        ),
+        grants=(grant("unverified"),),
+    )
+    yield Vector(
+        name="consent_repeated_message",
+        claim="The same message once more gets the same decision.",
+        tenants=ALWAYS,
+        messages=(asked, Message(body=ask(), expect=to_consent("no_usable_grant"), at=AT + 5)),
+    )
+    yield Vector(
+        name="consent_once_a_login",
+        claim="Another message about the same login does not ask again.",
+        tenants=ALWAYS,
+        messages=(
+            asked,
+            Message(id="msg_2", body=ask(), expect=go_on("asked_in_this_login"), at=AT + 5),
+        ),
+    )
+    yield Vector(
+        name="consent_once_in_two_tabs",
+        claim="While the user is at Google in one tab, another one goes on.",
+        tenants=ALWAYS,
+        messages=(
+            asked,
+            Message(id="msg_2", body=ask("login-2"), expect=go_on("under_way"), at=AT + 5),
+        ),
+    )
+    yield Vector(
+        name="consent_denied",
+        claim="Who comes back without consent is left alone for seven days, and then asked again.",
+        tenants=ALWAYS,
+        messages=(
+            asked,
+            back,
+            Message(id="msg_3", body=ask("login-2"), expect=go_on("resting"), at=AT + 6 * day),
+            Message(
+                id="msg_4",
+                body=ask("login-3"),
+                expect=to_consent("no_usable_grant"),
+                at=AT + 8 * day,
+            ),
+        ),
+    )
+    yield Vector(
+        name="consent_not_in_a_silent_login",
+        claim="A login that cannot be redirected goes on, and nobody counts as asked.",
+        tenants=ALWAYS,
+        messages=(
+            Message(body=ask(can_redirect=False), expect=go_on("cannot_redirect")),
+            Message(
+                id="msg_2", body=ask("login-2"), expect=to_consent("no_usable_grant"), at=AT + 5
+            ),
+        ),
+    )
+    yield Vector(
+        name="consent_not_while_a_token_works",
+        claim="Who has a refresh token that may work is not asked.",
+        tenants=ALWAYS,
+        messages=(
+            Message(body=login(), expect=done(result="captured", **CONTINUE)),
+            Message(id="msg_2", body=ask("login-2"), expect=go_on("grant_usable"), at=AT + 5),
+        ),
+        grants=(grant("unverified"),),
+    )
+    yield Vector(
+        name="consent_not_for_an_unknown_client",
+        claim="Consent is never asked for a Google client that the bridge does not know.",
+        tenants=ALWAYS,
+        messages=(Message(body=ask(client_id=OTHER_CLIENT), expect=go_on("unknown_client")),),
+    )
+    yield Vector(
+        name="consent_not_without_evidence",
+        claim="By default nobody is asked for whom no backend has asked.",
+        messages=(Message(body=ask(), expect=go_on("no_evidence")),),
+    )
+    yield Vector(
+        name="consent_never_when_observing",
+        claim="A tenant that only observes asks nobody.",
+        tenants=OBSERVE,
+        messages=(Message(body=ask(), expect=go_on("observe")),),
+    )
+
+
 def vectors() -> Iterator[Vector]:
     """Yield every vector."""
-    for family in (signatures, forms, repetitions, logins, encrypted, farewells):
+    for family in (signatures, forms, repetitions, logins, encrypted, farewells, recoveries):
         yield from family()
 
 

@@ -12,12 +12,14 @@ from typing import Final
 
 import structlog
 
+from bridge.admin.access import no_tenant, permit, visible
+from bridge.admin.selecting import EVERY, Selection, guarded
 from bridge.admin.views import GrantPage, RevokeAnswer, ShownState, view
 from bridge.clock import Clock
 from bridge.errors import BridgeError, Code
 from bridge.google.client import GoogleClient
 from bridge.google.outcome import Revoked, Transient
-from bridge.model import Caller, Grant, State
+from bridge.model import Caller, Cause, Filter, Grant, State
 from bridge.tokens.clients import Clients
 from bridge.vault import endings
 from bridge.vault.grants import Grants
@@ -26,6 +28,7 @@ from bridge.vault.refresh_tokens import RefreshTokens
 
 _TRY_AGAIN_S: Final = 5
 _WRONG_CLIENT: Final = "wrong_client"
+_CARRIED_ON: Final = Cause(reason="carried_on")
 
 log = structlog.get_logger(__name__)
 
@@ -41,56 +44,75 @@ class GrantAdmin:
     clock: Clock
 
     def page(
-        self, caller: Caller, tenant: str, state: ShownState | None, after: str | None, limit: int
+        self, caller: Caller, tenant: str, wanted: Filter, after: str | None, limit: int
     ) -> GrantPage:
-        """Return a page of a tenant's grants in the order of their ids.
+        """Return a page of a tenant's grants that a filter selects, in the order of their ids.
 
         Raises:
             BridgeError: `not_found`, for a tenant that is not there or not for this caller.
         """
-        _permit(caller, "grants:read")
+        permit(caller, "grants:read")
+        self.see_tenant(caller, tenant)
+        page = self.selection.page(tenant, wanted, after, limit)
+        return GrantPage(grants=tuple(view(h.record) for h in page.found), next=page.next)
+
+    def see_tenant(self, caller: Caller, tenant: str) -> None:
+        """Refuse a tenant that is not there or not for this caller, by `not_found`."""
         if not caller.sees(tenant):
-            raise _no_tenant()
-        wanted = State(state.value) if state else None
-        held = self.grants.page(tenant, state=wanted, after=after, limit=limit)
+            raise no_tenant()
+        if self.clients.of(tenant):
+            return
         # One that was taken out of the configuration is still there as long as its grants are.
-        if not held and not self.clients.of(tenant):
-            raise _no_tenant()
-        last = held[-1].record.id if len(held) == limit else None
-        return GrantPage(grants=tuple(view(h.record) for h in held), next=last)
+        if not self.grants.page(tenant, state=None, after=None, limit=1):
+            raise no_tenant()
+
+    @property
+    def selection(self) -> Selection:
+        """Finds grants by filters."""
+        return Selection(self.grants)
 
     def show(self, caller: Caller, grant_id: str) -> Held[Grant]:
         """Return one grant. Raises BridgeError `grant_missing`."""
-        _permit(caller, "grants:read")
-        return self._visible(caller, grant_id)
+        permit(caller, "grants:read")
+        return visible(self.grants, caller, grant_id)
 
-    def forget(self, caller: Caller, grant_id: str) -> None:
+    def forget(self, caller: Caller, grant_id: str, *, only: Filter = EVERY) -> None:
         """Drop a grant without telling Google; late messages will not bring it back.
 
         One that is being revoked goes once Google has taken that.
+
+        Raises:
+            BridgeError: `grant_missing`; `conflict`, if `only` does not select it, or no longer.
         """
-        _permit(caller, "grants:forget")
-        held = self._visible(caller, grant_id)
+        permit(caller, "grants:forget")
+        held = visible(self.grants, caller, grant_id)
+        self.selection.require(only, held.record)
         now = int(self.clock.now())
-        self.grants.update(held.ref, lambda g: endings.forget_now(g, now))
+        forgotten = guarded(only, lambda g: endings.forget_now(g, now))
+        self.grants.update(held.ref, forgotten, Cause(caller.name))
         log.info("forgotten", tenant=held.record.tenant, grant=grant_id, caller=caller.name)
 
-    def revoke(self, caller: Caller, grant_id: str, *, dry_run: bool) -> RevokeAnswer:
+    def revoke(
+        self, caller: Caller, grant_id: str, *, dry_run: bool, only: Filter = EVERY
+    ) -> RevokeAnswer:
         """Have Google revoke a grant, and mark what dies with it; what is revoked stays as it is.
 
         Raises:
             BridgeError: `forbidden`, also if grants of a tenant where the caller may not revoke
-                would die with it; `upstream_unavailable`, the revocation goes on by itself.
+                would die with it; `upstream_unavailable`, the revocation goes on by itself;
+                `conflict`, if `only` does not select the grant, or no longer.
         """
-        _permit(caller, "grants:revoke")
-        held = self._visible(caller, grant_id)
+        permit(caller, "grants:revoke")
+        held = visible(self.grants, caller, grant_id)
+        self.selection.require(only, held.record)
         siblings = self._siblings(held.record)
         _permit_siblings(caller, siblings)
         if not dry_run and held.record.state is not State.REVOKED:
             log.info("revoking", tenant=held.record.tenant, grant=grant_id, caller=caller.name)
             now = int(self.clock.now())
-            self.grants.update(held.ref, lambda g: endings.begin_revoking(g, now))
-            self.carry_on(held)
+            revoking = guarded(only, lambda g: endings.begin_revoking(g, now))
+            self.grants.update(held.ref, revoking, Cause(caller.name))
+            self.carry_on(held, Cause(caller.name))
         # One that was to be forgotten is gone by now.
         present = self.grants.get(grant_id)
         return RevokeAnswer(
@@ -99,7 +121,7 @@ class GrantAdmin:
             also=tuple(sibling.record.id for sibling in siblings),
         )
 
-    def carry_on(self, held: Held[Grant]) -> None:
+    def carry_on(self, held: Held[Grant], cause: Cause = _CARRIED_ON) -> None:
         """Finish a revocation that the record says has begun; safe to repeat.
 
         Raises:
@@ -118,9 +140,10 @@ class GrantAdmin:
                 return endings.doubt(sibling, now)
             return endings.revoke_with_project(sibling, revoked_at, now)
 
+        reason = "revocation_unclear" if told is None else "project_revoked"
         for sibling in self._siblings(grant):
-            self.grants.update(sibling.ref, ended)
-        self.grants.update(held.ref, lambda g: endings.revoke(g, revoked_at, now))
+            self.grants.update(sibling.ref, ended, Cause(cause.actor, reason))
+        self.grants.update(held.ref, lambda g: endings.revoke(g, revoked_at, now), cause)
         log.info("revoked", tenant=grant.tenant, grant=grant.id)
 
     def _revoke_upstream(self, grant: Grant) -> int | None:
@@ -160,18 +183,6 @@ class GrantAdmin:
         client = self.clients.find(grant.tenant, grant.client_id)
         return client.project if client else grant.client_id.split("-", 1)[0]
 
-    def _visible(self, caller: Caller, grant_id: str) -> Held[Grant]:
-        held = self.grants.get(grant_id)
-        if held is None or not caller.sees(held.record.tenant):
-            raise BridgeError(Code.GRANT_MISSING, "There is no grant with this id.")
-        return held
-
-
-def _no_tenant() -> BridgeError:
-    return BridgeError(
-        Code.NOT_FOUND, "There is no such tenant, or not for this caller.", field="tenant"
-    )
-
 
 def _not_taken(outcome: Transient) -> BridgeError:
     return BridgeError(
@@ -181,11 +192,6 @@ def _not_taken(outcome: Transient) -> BridgeError:
         reason=outcome.reason.value,
         retry_after=outcome.retry_after or _TRY_AGAIN_S,
     )
-
-
-def _permit(caller: Caller, permission: str) -> None:
-    if permission not in caller.permissions:
-        raise BridgeError(Code.FORBIDDEN, f"This caller lacks the permission `{permission}`.")
 
 
 def _permit_siblings(caller: Caller, siblings: Sequence[Held[Grant]]) -> None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bridge.clock import Clock
-from bridge.model import State
+from bridge.model import Cause, State
 from bridge.vault import endings
 from bridge.vault.grants import Grants
 from bridge.vault.opening import Opening
@@ -45,7 +45,9 @@ class Restored:
         now = int(self.clock.now())
         doubted = 0
         for held in self.grants.everywhere():
-            doubt = self.grants.update(held.ref, lambda grant: endings.doubt(grant, now))
+            doubt = self.grants.update(
+                held.ref, lambda grant: endings.doubt(grant, now), Cause(reason="restored")
+            )
             doubted += doubt.state is State.UNVERIFIED
             progress(1)
         self.opening.accept(self.witness)

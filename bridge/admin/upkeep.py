@@ -17,16 +17,24 @@ from typing import Final
 import structlog
 
 from bridge.admin.grants import GrantAdmin
+from bridge.audit.log import KIND as EVENT
 from bridge.capture.joining import Joining
 from bridge.clock import Clock
+from bridge.consent.foresight import KIND as FORESEEN
+from bridge.consent.orders import KIND as ORDER
+from bridge.consent.rounds import ASKED
+from bridge.consent.rounds import KIND as ROUND
 from bridge.errors import BridgeError
 from bridge.model import State
 from bridge.store.base import Store
 from bridge.vault.grants import KIND as GRANT
 from bridge.vault.grants import Grants
 from bridge.vault.inbox import BINDING, FAREWELL, GUARD, MESSAGE, UNBOUND, Inbox
+from bridge.vault.links import LINK, PENDING
 from bridge.vault.needs import KIND as NEED
 from bridge.vault.opening import Opening
+from bridge.vault.user_sessions import LINK as SESSION_LINK
+from bridge.vault.user_sessions import SESSION
 
 log = structlog.get_logger(__name__)
 
@@ -44,6 +52,15 @@ _SWEPT: Final = (
     NEED,
     "caller",
     "circuit",
+    EVENT,
+    LINK,
+    PENDING,
+    ROUND,
+    ORDER,
+    ASKED,
+    FORESEEN,
+    SESSION_LINK,
+    SESSION,
     "server",
 )
 

@@ -87,6 +87,18 @@ class RevokeAnswer(msgspec.Struct, frozen=True, kw_only=True):
     also: tuple[str, ...]
 
 
+class RecheckAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """What a recheck found.
+
+    Attributes:
+        tried: whether Google was asked; not where no refresh token is left to ask with.
+        grant: as it is now.
+    """
+
+    tried: bool
+    grant: GrantView
+
+
 def view(grant: Grant) -> GrantView:
     """Return what is shown of a grant."""
     account = grant.account

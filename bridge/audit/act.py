@@ -10,6 +10,13 @@ from typing import Final
 
 import msgspec
 
+from bridge.model import BRIDGE, HOOK, USER, Cause
+
+__all__ = ["BRIDGE", "EVERYWHERE", "HOOK", "USER", "Act", "ActType", "Cause"]
+
+EVERYWHERE: Final = ""
+"""The tenant of what concerns them all; only those who see every tenant are told."""
+
 
 class ActType(StrEnum):
     """What happened."""
@@ -17,6 +24,7 @@ class ActType(StrEnum):
     # To a grant; told by the vault's own writes, so that no change goes untold.
     LOGIN_SEEN = "login_seen"  # a login was seen, and never a refresh token
     CAPTURED = "captured"
+    PROVEN = "proven"  # may serve for the first time, by a consent that Google has just answered
     REFRESH_SUCCEEDED = "refresh_succeeded"
     REFRESH_FAILED = "refresh_failed"
     REVOKED_DETECTED = "revoked_detected"  # Google no longer takes a refresh token
@@ -27,6 +35,7 @@ class ActType(StrEnum):
     REVOKED = "revoked"
     FORGOTTEN = "forgotten"
     RECHECKED = "rechecked"
+    DOUBTED = "doubted"  # after a restore: it must prove itself before it serves
     # To a caller's tokens.
     TOKEN_ISSUED = "token_issued"  # noqa: S105 - an event's name
     # To a user's consent.
@@ -43,28 +52,14 @@ class ActType(StrEnum):
     # By admins.
     ORDER_CREATED = "order_created"
     ORDER_CANCELLED = "order_cancelled"
-
-
-BRIDGE: Final = "bridge"
-"""The actor of what the bridge does by itself."""
-
-HOOK: Final = "hook"
-"""The actor of what a tenant's IdP tells."""
-
-USER: Final = "user"
-"""The actor of what a user does in a browser."""
-
-
-class Cause(msgspec.Struct, frozen=True):
-    """Who is behind a change, and why.
-
-    Attributes:
-        actor: a caller's name, or BRIDGE, HOOK, USER.
-        reason: a word for machines.
-    """
-
-    actor: str = BRIDGE
-    reason: str | None = None
+    # By operators; of no tenant in particular.
+    CALLER_CREATED = "caller_created"
+    CALLER_ROTATED = "caller_rotated"
+    CALLER_REVOKED = "caller_revoked"
+    KEY_ADDED = "key_added"
+    KEY_RETIRED = "key_retired"
+    KEYS_ROTATED = "keys_rotated"
+    STORE_RESTORED = "store_restored"
 
 
 class Act(msgspec.Struct, frozen=True, kw_only=True):
@@ -72,7 +67,7 @@ class Act(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         type: what.
-        tenant: whose record it goes into.
+        tenant: whose record it goes into; EVERYWHERE where it concerns no tenant in particular.
         cause: who is behind it, and why.
         subject, account, client, grant: what it is about, as far as it is about that; `account` is
             Google's `sub`.

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum, auto
+from typing import Final
 
 import structlog
 from msgspec.structs import replace
 
 from bridge.clock import Clock
-from bridge.model import Account, Grant, RefreshToken, State
+from bridge.model import HOOK, Account, Cause, Grant, RefreshToken, State
 from bridge.store.base import Op
 from bridge.tokens.clients import Clients
 from bridge.vault import endings, lifecycle
@@ -22,6 +23,8 @@ from bridge.vault.inbox import Inbox
 from bridge.vault.records import Held
 
 log = structlog.get_logger(__name__)
+
+HOOK_TOLD: Final = Cause(HOOK)
 
 
 class Fate(Enum):
@@ -42,12 +45,14 @@ class Arrival:
         account: with its labels.
         token: the refresh token, if one came.
         time: when the login was; UNKNOWN_TIME is before everything.
+        cause: who brings it.
     """
 
     identity: Identity
     account: Account
     token: RefreshToken | None
     time: int
+    cause: Cause = HOOK_TOLD
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,12 +60,14 @@ class Entry:
     """What would become of an arrival.
 
     Attributes:
-        op: the write, None if there is nothing to write.
+        ops: the writes, none if there is nothing to write.
         fate: of the refresh token.
+        grant: as it is then; None if none is left, or none was written down.
     """
 
-    op: Op | None
+    ops: tuple[Op, ...]
     fate: Fate
+    grant: Grant | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,15 +88,15 @@ class Admission:
         held = self.grants.at(self.grants.ref(identity))
         left = self.inbox.left_at(identity.tenant, identity.subject, identity.account_sub)
         if held is None and left is not None and arrival.time <= left:
-            return Entry(None, Fate.SHUT_OUT if token else Fate.ABSENT)
+            return Entry((), Fate.SHUT_OUT if token else Fate.ABSENT, None)
         before = self._present(held, identity, arrival.account)
-        after = before if token is None else self._admitted(before, identity, token, left)
+        after = self._admitted(before, identity, token, left) if token else _bare(before)
         fate = _fate(before, after, token)
-        if held is not None and after == held.record:
-            return Entry(None, fate)
         if after.state is State.FORGOTTEN:
-            return Entry(self._still_forgotten(held, after), fate)
-        return Entry(self.grants.write(held, after), fate)
+            return Entry(self._still_forgotten(held, after, arrival.cause), fate, None)
+        if held is not None and after == held.record:
+            return Entry((), fate, after)
+        return Entry(self.grants.write(held, after, arrival.cause), fate, after)
 
     def recheck_farewell(self, identity: Identity, time: int) -> None:
         """Forget again what came in while its subject was leaving.
@@ -109,7 +116,7 @@ class Admission:
         is_bare = grant.state is State.MISSING and time <= left
         if is_bare or any(token.time <= left for token in grant.tokens):
             now = int(self.clock.now())
-            self.grants.update(held.ref, lambda g: endings.forget(g, left, now))
+            self.grants.update(held.ref, lambda g: endings.forget(g, left, now), HOOK_TOLD)
 
     def _present(self, held: Held[Grant] | None, identity: Identity, account: Account) -> Grant:
         if held is None:
@@ -131,11 +138,18 @@ class Admission:
             return lifecycle.refuse(admitted, token.mark, "wrong_client", now)
         return admitted
 
-    def _still_forgotten(self, held: Held[Grant] | None, after: Grant) -> Op | None:
+    def _still_forgotten(
+        self, held: Held[Grant] | None, after: Grant, cause: Cause
+    ) -> tuple[Op, ...]:
         blank = replace(after, subject="", account=Account(sub=""))
         if held is not None and blank == held.record:
-            return None
-        return self.grants.write(held, blank)
+            return ()
+        return self.grants.write(held, blank, cause)
+
+
+def _bare(grant: Grant) -> Grant:
+    """Note of a grant that never had a refresh token that its user was seen without one."""
+    return replace(grant, began_missing=True) if grant.state is State.MISSING else grant
 
 
 def _fate(before: Grant, after: Grant, token: RefreshToken | None) -> Fate:

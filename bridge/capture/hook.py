@@ -14,6 +14,7 @@ import msgspec
 import structlog
 
 from bridge.capture.admission import Admission
+from bridge.capture.asking import Delivery
 from bridge.capture.evidence import secret_hook
 from bridge.capture.joining import Joining
 from bridge.capture.planning import Planner, identity_of
@@ -61,10 +62,12 @@ class Hook:
         decoded = read_json(_DECODER, body)
         if decoded.tenant != tenant:
             raise invalid("The body names another tenant than the path.", field="tenant")
-        digest = self.records.keys.hasher.body(body)
-        return self._answered(Message(tenant, message_id, digest), decoded)
+        hasher = self.records.keys.hasher
+        message = Message(tenant, message_id, hasher.body(body))
+        name = hasher.index("message", tenant, message_id)
+        return self._answered(message, decoded, Delivery(name, int(headers.timestamp or 0)))
 
-    def _answered(self, message: Message, decoded: HookMessage) -> bytes:
+    def _answered(self, message: Message, decoded: HookMessage, delivery: Delivery) -> bytes:
         partition = self.planner.partition(decoded)
         for _ in range(_TRIES):
             if self.inbox.is_reused(message):
@@ -73,10 +76,12 @@ class Hook:
                 # Whoever answered first may have been cut off before it came to this.
                 self._afterwards(partition, decoded)
                 return recorded
-            plan = self.planner.plan(partition, decoded)
+            plan = self.planner.plan(partition, decoded, delivery)
             answer = _ENCODER.encode(plan.answer)
             ops = [*plan.ops, self.inbox.record_answer(partition, message, answer)]
             try:
+                if plan.first:
+                    self.records.store.commit(plan.first)
                 self.records.store.commit(ops, self.inbox.guard(message))
             except StoreConflictError:
                 continue

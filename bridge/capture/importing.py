@@ -21,7 +21,7 @@ from bridge.clock import Clock
 from bridge.config.tenants import TenantSettings
 from bridge.errors import BridgeError
 from bridge.google.id_token import CLOCK_SKEW
-from bridge.model import UNKNOWN_TIME, Account, Source
+from bridge.model import UNKNOWN_TIME, Account, Cause, Source
 from bridge.parsing import Name, read_json
 from bridge.secret import Secret
 from bridge.store.base import StoreConflictError
@@ -30,6 +30,7 @@ from bridge.vault.records import Records
 from bridge.vault.refresh_tokens import Owner, RefreshTokens
 
 _TRIES: Final = 20
+_IMPORTED: Final = Cause(reason="import")
 
 
 class ImportLine(Wire, frozen=True):
@@ -123,9 +124,9 @@ class Importer:
         arrival = self._arrival(line)
         for _ in range(_TRIES):
             entry = self.admission.enter(arrival)
-            if entry.op is not None and not dry_run:
+            if entry.ops and not dry_run:
                 try:
-                    self.records.store.commit([entry.op])
+                    self.records.store.commit(entry.ops)
                 except StoreConflictError:
                     continue
                 self.admission.recheck_farewell(arrival.identity, arrival.time)
@@ -144,6 +145,7 @@ class Importer:
             account=Account(sub=account.sub, email=account.email, hosted_domain=account.hd),
             token=token,
             time=time,
+            cause=_IMPORTED,
         )
 
 

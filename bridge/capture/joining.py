@@ -105,9 +105,11 @@ class Joining:
         retirement = self.inbox.retire_binding(binding)
         for _ in range(_TRIES):
             entry = self.admission.enter(arrival)
-            ops = [self.records.delete(unbound), entry.op, retirement]
+            ops = [self.records.delete(unbound), *entry.ops]
+            if retirement is not None:
+                ops.append(retirement)
             try:
-                self.records.store.commit([op for op in ops if op is not None])
+                self.records.store.commit(ops)
             except StoreConflictError as conflict:
                 if conflict.ref == unbound.ref:
                     return False  # another process joined it

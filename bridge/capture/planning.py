@@ -9,7 +9,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from bridge.capture.admission import Admission, Arrival, Fate
+from msgspec import structs
+
+from bridge.capture.admission import HOOK_TOLD, Admission, Arrival, Fate
+from bridge.capture.asking import Delivery, answer_of, asked, asked_with
 from bridge.capture.evidence import Evidence, Examiner, Standing
 from bridge.capture.joining import Joining
 from bridge.capture.wire import (
@@ -24,6 +27,7 @@ from bridge.capture.wire import (
     UserDeleted,
 )
 from bridge.clock import Clock
+from bridge.consent.deciding import Deciding
 from bridge.errors import invalid
 from bridge.model import Binding, Grant, RefreshToken, Source, Unbound
 from bridge.profile import strip
@@ -50,10 +54,18 @@ _OBSTACLES: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What a message comes to: writes of one partition, and its answer."""
+    """What a message comes to.
+
+    Attributes:
+        ops: writes of the message's partition, for one commit with its answer.
+        answer: what the IdP is told.
+        first: writes of another partition, committed before: without them the answer must not be
+            given, and repeating them changes nothing.
+    """
 
     ops: tuple[Op, ...]
     answer: HookAnswer
+    first: tuple[Op, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,6 +79,7 @@ class Planner:
     examiner: Examiner
     admission: Admission
     joining: Joining
+    deciding: Deciding
     clock: Clock
 
     def partition(self, decoded: HookMessage) -> str:
@@ -77,7 +90,7 @@ class Planner:
             case Decide() | Unlinked() | UserDeleted():
                 return self.inbox.subject_partition(decoded.tenant, decoded.subject)
 
-    def plan(self, partition: str, decoded: HookMessage) -> Plan:
+    def plan(self, partition: str, decoded: HookMessage, delivery: Delivery) -> Plan:
         """Return what a message comes to.
 
         Raises:
@@ -90,9 +103,10 @@ class Planner:
             case Bind():
                 return self._bind(partition, decoded)
             case Login():
-                return self._login(partition, decoded)
+                return self._login(partition, decoded, delivery)
             case Decide():
-                return Plan((), HookAnswer(decision="continue", reason="recovery_not_set_up"))
+                verdict = self.deciding.at_login(asked(decoded, delivery))
+                return Plan(verdict.ops, answer_of(verdict))
             case Unlinked() | UserDeleted():
                 self._part(decoded)
                 return Plan((), HookAnswer(result="forgotten"))
@@ -126,7 +140,7 @@ class Planner:
         binding = Binding(login=login, account_sub=message.account.sub, subject=message.subject)
         return Plan((self.inbox.keep_binding(partition, message.tenant, binding),), answer)
 
-    def _login(self, partition: str, message: Login) -> Plan:
+    def _login(self, partition: str, message: Login, delivery: Delivery) -> Plan:
         evidence = self.examiner.examine(message, int(self.clock.now()))
         profile = None
         if message.profile is not None:
@@ -136,7 +150,11 @@ class Planner:
             op = self._set_aside(
                 partition, message.tenant, message.login.id, message.client_id, evidence
             )
-            return Plan((op,) if op else (), _continue("quarantined", profile))
+            reason = _OBSTACLES[evidence.standing]
+            answer = HookAnswer(
+                result="quarantined", decision="continue", reason=reason, profile=profile
+            )
+            return Plan((op,) if op else (), answer)
         arrival = Arrival(
             identity=identity_of(message),
             account=evidence.account,
@@ -144,8 +162,10 @@ class Planner:
             time=evidence.time,
         )
         entry = self.admission.enter(arrival)
-        answer = _continue(_result(evidence, entry.fate), profile)
-        return Plan((entry.op,) if entry.op else (), answer)
+        verdict = self.deciding.at_login(asked_with(message, delivery, entry.grant))
+        result = _result(evidence, entry.fate)
+        answer = structs.replace(answer_of(verdict), result=result, profile=profile)
+        return Plan(entry.ops, answer, first=verdict.ops)
 
     def _set_aside(
         self, partition: str, tenant: str, login_id: str, client_id: str, evidence: Evidence
@@ -184,7 +204,7 @@ class Planner:
         self.inbox.bid_farewell(message.tenant, message.subject, account, at)
         for held in self.grants.find(message.tenant, message.subject):
             if account in (None, held.record.account.sub):
-                self.grants.update(held.ref, lambda g: _forgotten(g, at, now))
+                self.grants.update(held.ref, lambda g: _forgotten(g, at, now), HOOK_TOLD)
         for need in self.needs.of(message.tenant, message.subject) if account is None else ():
             self.needs.clear(message.tenant, message.subject, need.client_id, None)
 
@@ -202,9 +222,3 @@ def _result(evidence: Evidence, fate: Fate) -> Result:
     if evidence.standing is Standing.CONTRADICTED:
         return "quarantined"
     return "no_refresh_token" if evidence.refresh_token is None else _RESULTS[fate]
-
-
-def _continue(result: Result, profile: object) -> HookAnswer:
-    return HookAnswer(
-        result=result, decision="continue", reason="recovery_not_set_up", profile=profile
-    )

@@ -161,10 +161,12 @@ class HookAnswer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
             `forgotten`.
         decision: for `decide` and `login`.
         reason: why so; of a `capture`, what keeps a binding from claiming it.
+        consent_url: where to send the browser for consent; without it the IdP asks Google itself.
         profile: the profile of a `login`, without tokens.
     """
 
     result: Result | None = None
     decision: Literal["continue", "consent"] | None = None
     reason: str | None = None
+    consent_url: str | None = None
     profile: Any = None

@@ -8,6 +8,8 @@ from typing import Final
 
 import click
 
+from bridge.audit.act import ActType
+from bridge.cli.acting import tell
 from bridge.cli.caller_views import Created, Revoked, print_created, print_listing, shown
 from bridge.cli.configuration import config_option
 from bridge.cli.lifetime import Lifetime, expiry
@@ -93,6 +95,7 @@ def create(  # noqa: PLR0913 - a command's options
         )
         key, secret = services.callers.create(template)
         print_created(Created(caller=shown(key), secret=secret.reveal()), as_json=as_json)
+        _tell(services, ActType.CALLER_CREATED, key)
 
 
 @callers.command("list")
@@ -126,6 +129,7 @@ def rotate(config: Path | None, name: str, *, expires_in: int | None, as_json: b
         key, secret = services.callers.rotate(name, expiry(services.clock.now(), lasts))
         created = Created(caller=shown(key), secret=secret.reveal())
         print_created(created, as_json=as_json)
+        _tell(services, ActType.CALLER_ROTATED, key)
         if not as_json:
             text = f"`bridge callers revoke {name} --key {former.id}` ends the old one."
             click.echo(text, err=True)
@@ -145,10 +149,22 @@ def revoke(config: Path | None, name: str, *, key: str | None, as_json: bool) ->
             raise BridgeError(
                 Code.NOT_FOUND, f"{name} has no key {key}; see `bridge callers list`."
             )
+        tell(services, ActType.CALLER_REVOKED, caller=name, keys=key or "all")
         if as_json:
             print_json(Revoked(name=name, revoked=ended))
         else:
             click.echo(f"revoked {ended} key(s) of {name}")
+
+
+def _tell(services: Services, kind: ActType, key: CallerKey) -> None:
+    tell(
+        services,
+        kind,
+        caller=key.name,
+        key=key.id,
+        tenants=" ".join(key.tenants),
+        permissions=" ".join(key.permissions),
+    )
 
 
 def _checked_name(name: str) -> str:

@@ -7,10 +7,13 @@ import click
 from bridge import __version__
 from bridge.cli.callers import callers
 from bridge.cli.check import check
-from bridge.cli.demo import demo
+from bridge.cli.demo import demo, demo_script
+from bridge.cli.demo_check import demo_check
+from bridge.cli.events import events
 from bridge.cli.grants import grants
 from bridge.cli.init import init
 from bridge.cli.keys import keys
+from bridge.cli.orders import orders
 from bridge.cli.sandbox import sandbox
 from bridge.cli.sections import SectionedGroup
 from bridge.cli.store import store
@@ -19,9 +22,9 @@ from bridge.cli.store import store
 @click.group(
     cls=SectionedGroup,
     sections={
-        "Try it": ("demo", "sandbox"),
-        "Set up and run": ("init", "check", "serve"),
-        "Administer": ("callers", "grants", "keys", "store"),
+        "Try it": ("demo", "demo-script", "sandbox"),
+        "Set up and run": ("init", "check", "serve", "demo-check"),
+        "Administer": ("callers", "grants", "orders", "events", "keys", "store"),
     },
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
@@ -37,5 +40,18 @@ def bridge() -> None:
     """
 
 
-for command in (demo, sandbox, init, check, callers, grants, keys, store):
+for command in (
+    demo,
+    demo_script,
+    sandbox,
+    init,
+    check,
+    demo_check,
+    callers,
+    grants,
+    orders,
+    events,
+    keys,
+    store,
+):
     bridge.add_command(command)

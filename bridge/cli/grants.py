@@ -1,4 +1,4 @@
-"""`bridge grants`: bringing refresh tokens that somebody already has."""
+"""`bridge grants`: looking at grants, acting on them, and bringing those that one already has."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ import msgspec
 
 from bridge.capture.importing import Fate, Importer
 from bridge.cli.configuration import config_option
+from bridge.cli.grant_acts import forget, recheck, revoke
+from bridge.cli.grant_listing import list_grants, show
 from bridge.cli.opened import opened
 from bridge.cli.output import EXIT_PROBLEMS, failing_readably, json_option, print_json
 from bridge.cli.progress import counting
@@ -45,7 +47,13 @@ class Tally(msgspec.Struct, frozen=True, kw_only=True):
 
 @click.group()
 def grants() -> None:
-    """Bring grants that you already hold."""
+    """List, show, forget, revoke and recheck grants, and bring those that you already hold."""
+
+
+grants.add_command(list_grants)
+grants.add_command(show)
+for act in (forget, revoke, recheck):
+    grants.add_command(act)
 
 
 @grants.command("import")

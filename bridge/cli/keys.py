@@ -9,6 +9,8 @@ import msgspec
 
 from bridge.admin.key_states import KeyKind, KeyState
 from bridge.admin.keys import KeyAdmin
+from bridge.audit.act import ActType
+from bridge.cli.acting import tell
 from bridge.cli.configuration import config_option
 from bridge.cli.lifetime import age
 from bridge.cli.opened import opened
@@ -72,6 +74,7 @@ def add(config: Path | None, *, hook: bool, as_json: bool) -> None:
         admin = services.key_admin
         made = admin.add_hook_key() if hook else admin.add()
         added = Added(kind=KeyKind.HOOK if hook else KeyKind.RECORD, id=made.id)
+        tell(services, ActType.KEY_ADDED, kind=added.kind.value, key=added.id)
         if as_json:
             print_json(added)
         else:
@@ -115,6 +118,7 @@ def rotate(config: Path | None, key: str | None, *, hook: bool, as_json: bool) -
     with failing_readably(as_json=as_json), opened(config) as services:
         admin = services.key_admin
         turned = _rotate_hook(admin, key) if hook else _rotate(admin, key)
+        tell(services, ActType.KEYS_ROTATED, kind=turned.kind.value, key=turned.id)
         if as_json:
             print_json(turned)
         else:
@@ -141,6 +145,7 @@ def retire(config: Path | None, key: str, *, yes: bool, as_json: bool) -> None:
         if kind is KeyKind.HOOK and not yes:
             _confirm(key)
         admin.retire(key)
+        tell(services, ActType.KEY_RETIRED, kind=kind.value, key=key)
         if as_json:
             print_json(Retired(kind=kind, id=key))
         else:

@@ -1,9 +1,9 @@
-"""Progress of long work, on standard error: a line that counts up, or a line now and then."""
+"""Progress of long work, on standard error: a bar, a line that counts up, or one now and then."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Final
 
@@ -38,6 +38,17 @@ class Counter:
     def _show(self) -> None:
         text = f"{self.total:,} {self._what}"
         click.echo(f"\r{text}" if self._terminal else text, err=True, nl=not self._terminal)
+
+
+@contextmanager
+def advancing(what: str, total: int) -> Iterator[Callable[[int], None]]:
+    """Give a function that moves a bar on; elsewhere than on a terminal, lines as `counting`."""
+    if not sys.stderr.isatty():
+        with counting(f"of {total:,} {what}") as counter:
+            yield counter
+        return
+    with click.progressbar(length=total, label=what, file=sys.stderr, show_pos=True) as bar:
+        yield bar.update
 
 
 @contextmanager

@@ -7,6 +7,8 @@ from pathlib import Path
 import click
 import msgspec
 
+from bridge.audit.act import ActType
+from bridge.cli.acting import tell
 from bridge.cli.configuration import config_option
 from bridge.cli.opened import opened_unproven
 from bridge.cli.output import failing_readably, json_option, print_json
@@ -45,6 +47,7 @@ def restored(config: Path | None, *, yes: bool, as_json: bool) -> None:
             _confirm(services)
         with counting("grants done") as counter:
             doubted = services.restored.run(counter)
+        tell(services, ActType.STORE_RESTORED, doubted=str(doubted))
         if as_json:
             print_json(Accepted(doubted=doubted))
         else:

@@ -9,10 +9,10 @@ from __future__ import annotations
 import base64
 import binascii
 import hashlib
-import hmac
 from typing import Final
 
 from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.hmac import HMAC
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from bridge.crypto.keyring import bind
@@ -27,10 +27,8 @@ class KeyedHasher:
     """HMAC-SHA256 cut to 128 or 96 bits, under keys derived from one secret."""
 
     def __init__(self, secret: bytes) -> None:
-        self._keys = {
-            purpose: HKDF(
-                algorithm=SHA256(), length=32, salt=None, info=b"grantbridge " + purpose
-            ).derive(secret)
+        self._begun = {
+            purpose: HMAC(_derived(secret, purpose), SHA256())
             for purpose in (b"mark", b"risc-prefix", b"risc-sha512", b"index", b"body")
         }
 
@@ -62,4 +60,13 @@ class KeyedHasher:
         return self._digest(b"body", raw)
 
     def _digest(self, purpose: bytes, message: bytes) -> bytes:
-        return hmac.digest(self._keys[purpose], message, "sha256")
+        # Copied with its key already in: half the time of hmac.digest, which besides lets other
+        # threads in between.
+        digest = self._begun[purpose].copy()
+        digest.update(message)
+        return digest.finalize()
+
+
+def _derived(secret: bytes, purpose: bytes) -> bytes:
+    info = b"grantbridge " + purpose
+    return HKDF(algorithm=SHA256(), length=32, salt=None, info=info).derive(secret)

@@ -11,7 +11,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from importlib.resources import files
 from typing import Final
 
@@ -122,7 +122,19 @@ def normalise(scopes: Iterable[str], *, field: str | None = "scopes") -> frozens
     Raises:
         BridgeError: `invalid_request`, if one is no scope-token (RFC 6749 section 3.3).
     """
+    return _normalised(tuple(scopes), field)
+
+
+# The same few lists of scopes come again and again; a malformed one is not remembered.
+@lru_cache(maxsize=256)
+def _normalised(scopes: tuple[str, ...], field: str | None) -> frozenset[str]:
     return frozenset(_spelled(scope, _at(field, index)) for index, scope in enumerate(scopes))
+
+
+@lru_cache(maxsize=256)
+def in_order(scopes: frozenset[str]) -> tuple[str, ...]:
+    """Return a set of scopes as records keep it."""
+    return tuple(sorted(scopes))
 
 
 def parse(text: str, *, field: str | None = "scope") -> frozenset[str]:

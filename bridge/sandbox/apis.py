@@ -6,6 +6,7 @@ project created, and `gmail.metadata` may not search, as with Google.
 
 from __future__ import annotations
 
+from http import HTTPStatus
 from typing import Final
 
 from flask import Blueprint, Response, g, jsonify, request
@@ -106,6 +107,13 @@ def _add_calendar_writes(routes: Blueprint, google: SandboxGoogle) -> None:
         _, account = authorized(google, request, EVENTS_WRITE)
         name = _name_of(calendar, account)
         return jsonify(_existing(google.workspace.patch_event(account.sub, name, event, _fields())))
+
+    @routes.delete(_EVENT, endpoint="delete-calendar")
+    def delete_event(calendar: str, event: str) -> Response:
+        _, account = authorized(google, request, EVENTS_WRITE)
+        if not google.workspace.delete_event(account.sub, _name_of(calendar, account), event):
+            raise not_found()
+        return Response(status=HTTPStatus.NO_CONTENT)
 
 
 def _add_drive(routes: Blueprint, google: SandboxGoogle) -> None:

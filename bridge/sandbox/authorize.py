@@ -129,7 +129,8 @@ class _Pages:
             if account.status != "deleted" and (narrowed or _offered(account, asked.hd))
         ]
         flow = self._flows.keep(Flow(id=minting.opaque_id(), request=asked))
-        return _page("chooser.html", flow=flow, accounts=offered)
+        name = self._name(asked)
+        return _page("chooser.html", flow=flow, accounts=offered, name=name)
 
     def _proceed(self, asked: AuthorizationRequest, account: Account) -> Response:
         desk = self._google.consents
@@ -142,6 +143,7 @@ class _Pages:
             "consent.html",
             flow=flow,
             account=account,
+            name=self._name(asked),
             granular=granular(asked.scopes),
             lines=[
                 (name, scopes.described(name), name in scopes.SIGN_IN)
@@ -149,6 +151,9 @@ class _Pages:
             ],
             time_based=self._google.core.options.time_based_access,
         )
+
+    def _name(self, asked: AuthorizationRequest) -> str:
+        return self._google.clients.get(asked.client_id).name or asked.client_id
 
     def _grant(
         self,

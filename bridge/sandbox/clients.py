@@ -34,6 +34,7 @@ class Clients:
         publishing: Publishing = "production",
         internal_domain: str | None = None,
         test_users: Iterable[str] | None = None,
+        name: str | None = None,
     ) -> Client:
         """Register a client; two of the same `project` share consents and revocations.
 
@@ -48,6 +49,7 @@ class Clients:
             publishing=publishing,
             internal_domain=internal_domain,
             test_users=None if test_users is None else frozenset(test_users),
+            name=name,
             created_at=now,
             last_used_at=now,
         )

@@ -113,6 +113,7 @@ def _add_client_routes(routes: Blueprint, google: SandboxGoogle) -> None:
             publishing=body.one_of("publishing", get_args(Publishing), "production"),
             internal_domain=body.maybe_text("internal_domain"),
             test_users=body.maybe_texts("test_users"),
+            name=body.maybe_text("name"),
             redirect_uris=body.maybe_texts("redirect_uris") or (DEFAULT_REDIRECT_URI,),
         )
         body.done()
@@ -151,6 +152,7 @@ def _client(client: Client) -> dict[str, object]:
         "client_id": client.client_id,
         "client_secret": client.secrets[0],
         "project": client.project,
+        "name": client.name,
         "redirect_uris": list(client.redirect_uris),
         "publishing": client.publishing,
         "internal_domain": client.internal_domain,

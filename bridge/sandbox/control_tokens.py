@@ -67,6 +67,13 @@ def _add_refresh_tokens(routes: Blueprint, google: SandboxGoogle) -> None:
         body.done()
         return jsonify(killed=killed)
 
+    @routes.post("/access-tokens/kill")
+    def kill_access_tokens() -> Response:
+        body = Body(request)
+        killed = google.kill_access_tokens(body.text("account"), body.maybe_text("client"))
+        body.done()
+        return jsonify(killed=killed)
+
     @routes.post("/refresh-tokens/lose")
     def lose() -> Response:
         body = Body(request)

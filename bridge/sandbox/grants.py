@@ -163,6 +163,21 @@ class GrantBook:
             self.kill(token, reason)
         return len(victims)
 
+    def kill_access_tokens(self, sub: str, client_id: str | None = None) -> int:
+        """Let an account's living access tokens die, and return how many."""
+        now = self._core.now()
+        victims = [
+            access
+            for access in self._access_tokens.values()
+            if access.sub == sub
+            and client_id in {None, access.client_id}
+            and not access.dead
+            and access.expires_at > now
+        ]
+        for access in victims:
+            access.dead = True
+        return len(victims)
+
     def forget(self, token: RefreshToken) -> None:
         """Lose a refresh token, as if it had never been issued."""
         self.kill(token, "lost")

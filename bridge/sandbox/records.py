@@ -63,6 +63,7 @@ class Client:
         created_at: Unix time.
         last_used_at: Unix time of the last authentication or authorization.
         deleted_at: Unix time; a deleted client can be restored for 30 days.
+        name: what the consent screen calls the app; None: its id.
     """
 
     client_id: str
@@ -75,6 +76,7 @@ class Client:
     last_used_at: float
     status: ClientStatus = "active"
     deleted_at: float | None = None
+    name: str | None = None
 
     @property
     def project(self) -> str:

@@ -18,6 +18,12 @@ _DESCRIPTIONS: Final = {
     OPENID: "Associate you with your personal info on Google",
     EMAIL: "See your primary Google Account email address",
     PROFILE: "See your personal info, including any you've made publicly available",
+    _PREFIX + "calendar": "See, edit, share and delete all your calendars",
+    _PREFIX + "calendar.events": "View and edit events on all your calendars",
+    _PREFIX + "calendar.readonly": "See and download any calendar you can access",
+    _PREFIX + "drive": "See, edit, create and delete all of your Drive files",
+    _PREFIX + "drive.file": "See, edit, create and delete the Drive files you use with this app",
+    _PREFIX + "gmail.readonly": "View your email messages and settings",
 }
 _order = random.SystemRandom()
 

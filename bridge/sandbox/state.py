@@ -190,6 +190,12 @@ class SandboxGoogle(CallControl):
                 ),
             )
 
+    def kill_access_tokens(self, account: str | Account, client: str | Client | None = None) -> int:
+        """Let living access tokens die, as a security event does; return how many."""
+        client_id = None if client is None else self.clients.get(client).client_id
+        with self.core.lock:
+            return self.book.kill_access_tokens(self.accounts.get(account).sub, client_id)
+
     def lose_refresh_token(self, refresh_token: str) -> bool:
         """Forget a refresh token as if it had never been; tell whether there was one."""
         with self.core.lock:

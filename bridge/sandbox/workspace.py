@@ -71,6 +71,11 @@ class WorkspaceData:
             event.update({**fields, **fixed, "etag": f'"{minting.opaque_id()}"'})
             return dict(event)
 
+    def delete_event(self, sub: str, calendar: str, event_id: str) -> bool:
+        """Delete an event; tell whether there was one."""
+        with self._core.lock:
+            return self._events.get((sub, calendar), {}).pop(event_id, None) is not None
+
     def files(self, sub: str, project: str | None = None) -> list[Resource]:
         """Return an account's files, or those alone that a project created."""
         with self._core.lock:

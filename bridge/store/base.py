@@ -36,6 +36,8 @@ class Row(msgspec.Struct, frozen=True):
             The writer passes keyed hashes where the plain value is private.
         expires_at: Unix seconds after which `sweep` may take the row; None is never. A row past
             its time is still returned until it is swept: its reader decides.
+        position: of an appended row, its place in the order of appending; the store gives it, and
+            tells it in listings by position alone.
     """
 
     ref: Ref
@@ -47,6 +49,7 @@ class Row(msgspec.Struct, frozen=True):
     account: str = ""
     state: str = ""
     expires_at: int | None = None
+    position: int | None = None
 
 
 class Query(msgspec.Struct, frozen=True):
@@ -55,6 +58,9 @@ class Query(msgspec.Struct, frozen=True):
     A field left None does not filter. `after` is the last row of the page before. `key_id_not`
     selects rows that some other key sealed. Rows that change while a listing pages are returned at
     most once each, and a row that exists throughout is never missed.
+
+    With `after_position` the listing is of appended rows alone, those beyond this position, in the
+    order of their positions or, `newest_first`, in the reverse; `after` must then be None.
     """
 
     kind: str
@@ -68,11 +74,25 @@ class Query(msgspec.Struct, frozen=True):
     expires_before: int | None = None
     after: Ref | None = None
     limit: int = 100
+    after_position: int | None = None
+    newest_first: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Put:
     """Insert a row that must not exist yet."""
+
+    row: Row
+
+
+@dataclass(frozen=True, slots=True)
+class Append:
+    """Insert a row that must not exist yet, and give it the next position.
+
+    Positions are numbers from 1 over the whole store, and grow in the order of the commits: when a
+    reader sees one, no lower one that it does not see will ever appear. None is given twice, also
+    where a row was swept. A later `Replace` of the row keeps it.
+    """
 
     row: Row
 
@@ -93,7 +113,7 @@ class Delete:
     expect_version: int
 
 
-Op = Put | Replace | Delete
+Op = Put | Append | Replace | Delete
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Sequence
+from operator import attrgetter
 from typing import Any, Final
 
 from bridge.store.base import (
+    Append,
     Delete,
     GuardConflictError,
     Op,
@@ -21,15 +23,19 @@ from bridge.store.base import (
     StoreConflictError,
 )
 from bridge.store.sqlite_connections import Connections
-from bridge.store.sqlite_queries import COLUMNS, listing
+from bridge.store.sqlite_queries import COLUMNS, Listings, listing, listings_of
 
 _KIND: Final = "SELECT id FROM kinds WHERE name = ?"
 _NEW_KIND: Final = "INSERT INTO kinds (name) VALUES (?) ON CONFLICT DO NOTHING"
 _GET: Final = f"SELECT {COLUMNS} FROM records WHERE kind = ? AND partition = ? AND id = ?"  # noqa: S608 - our own constant
 _INSERT: Final = """
 INSERT INTO records (kind, partition, id, version, body, key_id, tenant, subject, account, state,
-    expires_at)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"""
+    expires_at, position)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"""
+# Writers come one at a time, so whoever sees a position sees all the lower ones.
+_NEXT_POSITION: Final = (
+    "UPDATE numbers SET value = value + 1 WHERE name = 'position' RETURNING value"
+)
 # Most writes leave the indexed columns alone. SQLite rewrites the entries of every index whose
 # columns an UPDATE names, even to the same value: five dirty pages to sync in place of one.
 _UPDATE_BODY: Final = """
@@ -46,6 +52,14 @@ _SWEEP: Final = """
 DELETE FROM records WHERE rowid IN (
     SELECT rowid FROM records INDEXED BY records_by_expiry
     WHERE kind = ? AND expires_at IS NOT NULL AND expires_at < ? LIMIT ?)"""
+# What a listing filters by, and a bit for each: the statement is found by those that are set.
+_FILTERS: Final = attrgetter(
+    *("partition", "tenant", "subject", "account", "state", "key_id", "key_id_not"),
+    "expires_before",
+)
+_BITS: Final = tuple(1 << place for place in range(8))
+_EMPTY: Final = 8
+_AFTER: Final = 1 << 16
 
 
 class Records:
@@ -54,7 +68,7 @@ class Records:
     def __init__(self, connections: Connections) -> None:
         self._connections = connections
         self._kinds: dict[str, int] = {}
-        self._listings: dict[tuple[object, ...], str] = {}
+        self._listings: dict[int, Listings] = {}
 
     def get(self, ref: Ref) -> Row | None:
         """Return the row, or None."""
@@ -65,32 +79,46 @@ class Records:
         return _row(ref.kind, found[0]) if found else None
 
     def list(self, query: Query) -> Sequence[Row]:
-        """Return at most `query.limit` rows in order of (partition, id)."""
+        """Return at most `query.limit` rows in order of (partition, id), or of their positions."""
         name = query.kind
-        kind = self._known_kind(name)
+        kind = self._kinds.get(name) or self._known_kind(name)
         if kind is None:
             return []
-        values = (
-            query.partition,
-            query.tenant,
-            query.subject,
-            query.account,
-            query.state,
-            query.key_id,
-            query.key_id_not,
-            query.expires_before,
-        )
-        # None is no filter, and an empty text another one: the partial indexes leave it out.
-        shape = (query.after is None, *[value and True for value in values])
-        sql = self._listings.get(shape)
-        if sql is None:
-            sql = self._listings[shape] = listing(query)
-        parameters: list[Any] = [kind]
-        parameters += [value for value in values if value is not None]
+        if query.after_position is not None:
+            return self._by_position(kind, query)
+        shape, parameters = 0, [kind]
+        for bit, value in zip(_BITS, _FILTERS(query), strict=True):
+            if value is not None:
+                # An empty text is another filter: the partial indexes leave it out.
+                shape |= bit if value else bit << _EMPTY
+                parameters.append(value)
         if query.after is not None:
+            shape |= _AFTER
             parameters += query.after[1:]
         parameters.append(query.limit)
-        return [_row(name, columns) for columns in self._connections.fetch(sql, parameters)]
+        listings = self._listings.get(shape)
+        if listings is None:
+            listings = self._listings[shape] = listings_of(query)
+        return self._listed(name, listings, parameters)
+
+    def _listed(self, kind: str, listings: Listings, parameters: Sequence[Any]) -> Sequence[Row]:
+        in_order, few = listings
+        if few is not None:
+            rows = [_row(kind, columns) for columns in self._connections.fetch(few, parameters)]
+            if len(rows) < parameters[-1]:
+                if len(rows) > 1:
+                    rows.sort(key=_place)
+                return rows
+        return [_row(kind, columns) for columns in self._connections.fetch(in_order, parameters)]
+
+    def _by_position(self, kind: int, query: Query) -> Sequence[Row]:
+        filters = (
+            *(query.partition, query.tenant, query.subject, query.account, query.state),
+            *(query.key_id, query.key_id_not, query.expires_before, query.after_position),
+        )
+        parameters = [kind, *(value for value in filters if value is not None), query.limit]
+        found = self._connections.fetch(listing(query), parameters)
+        return [_row(query.kind, columns) for columns in found]
 
     def claim_once(self, row: Row) -> Row | None:
         """Insert a row if there is none. Returns None to the one winner, else the row there is."""
@@ -146,8 +174,11 @@ class Records:
 
 
 def _row(kind: str, columns: tuple[Any, ...]) -> Row:
-    partition, id_, *rest = columns
-    return Row(Ref(kind, partition, id_), *rest)
+    return Row(Ref(kind, columns[0], columns[1]), *columns[2:])
+
+
+def _place(row: Row) -> Ref:
+    return row.ref
 
 
 def _guard(connection: sqlite3.Connection, kind: int, guard: Row) -> None:
@@ -165,6 +196,9 @@ def _apply(connection: sqlite3.Connection, kind: int, op: Op) -> bool:
     match op:
         case Put(row):
             return _insert(connection, kind, row)
+        case Append(row):
+            ((position,),) = connection.execute(_NEXT_POSITION).fetchall()
+            return _insert(connection, kind, row, position)
         case Replace(row, expect_version):
             return _update(connection, kind, row, expect_version)
         case Delete(ref, expect_version):
@@ -172,10 +206,12 @@ def _apply(connection: sqlite3.Connection, kind: int, op: Op) -> bool:
             return connection.execute(_DELETE, where).rowcount == 1
 
 
-def _insert(connection: sqlite3.Connection, kind: int, row: Row) -> bool:
+def _insert(
+    connection: sqlite3.Connection, kind: int, row: Row, position: int | None = None
+) -> bool:
     values = (
         *(kind, row.ref.partition, row.ref.id, row.version, row.body, row.key_id),
-        *(row.tenant, row.subject, row.account, row.state, row.expires_at),
+        *(row.tenant, row.subject, row.account, row.state, row.expires_at, position),
     )
     return connection.execute(_INSERT, values).rowcount == 1
 

@@ -24,6 +24,8 @@ def choose(found: Sequence[Held[Grant]], demand: Demand) -> Held[Grant]:
             serve and the request names none.
     """
     named = [held for held in found if is_named(held.record, demand)]
+    if len(named) == 1:
+        return named[0]
     serving = [held for held in named if held.record.state in (State.ACTIVE, State.UNVERIFIED)]
     enough = [held for held in serving if _suffices(held.record, demand)]
     hopeful = [held for held in serving if contenders(held.record)]

@@ -55,6 +55,11 @@ class Circuits:
             return True
         raise client_fault(present.error, max(1, present.probe_at - now))
 
+    def is_open(self, client: Client) -> bool:
+        """Tell whether Google refused the client when it was last asked; takes no probe."""
+        held = self._records.get(self._ref(client), Circuit)
+        return held is not None and (held.index.expires_at or 0) > self._clock.now()
+
     def open(self, client: Client, error: str) -> BridgeError:
         """Open the circuit; returns the error for whoever found out."""
         now = int(self._clock.now())

@@ -7,6 +7,8 @@ the caller may have.
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from functools import lru_cache
+from typing import Final
 
 import msgspec
 
@@ -14,6 +16,11 @@ from bridge.errors import Action, BridgeError, Code, invalid
 from bridge.google.scopes import SIGN_IN, covering, normalise, scopes_for
 from bridge.model import Caller, Grant
 from bridge.tokens.wire import TokenRequest
+
+
+_REMEMBERED: Final = (
+    256  # sets of scopes: few are in use, and each takes longer to make than to find
+)
 
 
 class Demand(msgspec.Struct, frozen=True):
@@ -52,14 +59,21 @@ class Demand(msgspec.Struct, frozen=True):
 
         The sign-in scopes never count as wider: Google puts them into every token that has them.
         """
-        granted = frozenset(grant.granted)
-        if self.caller.scopes is None:
-            return granted
-        return granted & (self.caller.scopes | SIGN_IN)
+        return _within(grant.granted, self.caller.scopes)
 
     def no_grant(self) -> BridgeError:
         """Return the error for a grant that is not there, or not for this caller."""
         return no_grant(self.wanted)
+
+
+@lru_cache(maxsize=_REMEMBERED)
+def _with_sign_in(allowed: frozenset[str]) -> frozenset[str]:
+    return allowed | SIGN_IN
+
+
+@lru_cache(maxsize=_REMEMBERED)
+def _within(granted: tuple[str, ...], allowed: frozenset[str] | None) -> frozenset[str]:
+    return frozenset(granted) if allowed is None else _with_sign_in(allowed).intersection(granted)
 
 
 def demand_of(caller: Caller, request: TokenRequest) -> Demand:
@@ -75,7 +89,7 @@ def demand_of(caller: Caller, request: TokenRequest) -> Demand:
     scopes = normalise(request.scopes)
     for position, action in enumerate(request.actions):
         scopes_for(action, field=f"actions[{position}]")
-    if caller.scopes is not None and not scopes <= caller.scopes | SIGN_IN:
+    if caller.scopes is not None and not scopes <= _with_sign_in(caller.scopes):
         raise _beyond("a scope", f"scopes[{_first_beyond(request.scopes, caller.scopes)}]")
     demand = Demand(caller, request, scopes)
     is_hidden = request.tenant is not None and not caller.sees(request.tenant)

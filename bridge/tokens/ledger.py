@@ -15,7 +15,7 @@ from msgspec.structs import replace
 
 from bridge.clock import Clock
 from bridge.errors import BridgeError
-from bridge.model import Grant, RefreshToken, State
+from bridge.model import PROVEN, Cause, Grant, RefreshToken, State
 from bridge.store.base import StoreUnavailableError
 from bridge.tokens.attempt import Attempt
 from bridge.tokens.failures import failure_of
@@ -42,8 +42,20 @@ class Ledger:
     grants: Grants
     clock: Clock
 
-    def write(self, attempt: Attempt, token: RefreshToken | None, change: Change) -> None:
+    def write(
+        self,
+        attempt: Attempt,
+        token: RefreshToken | None,
+        change: Change,
+        reason: str | None = None,
+    ) -> None:
         """Apply `change`, which is about `token` if about any, and let the attempt go on from it.
+
+        Args:
+            attempt: whose lease it happens under.
+            token: what it is about.
+            change: from the grant as it was.
+            reason: why, for the audit.
 
         Raises:
             OvertakenError: the grant is another one by now, or the token is no longer in it.
@@ -60,7 +72,9 @@ class Ledger:
             return replace(change(present, now), fence=attempt.fence)
 
         try:
-            attempt.grant = self.grants.update(place_of(attempt.grant), guarded)
+            attempt.grant = self.grants.update(
+                place_of(attempt.grant), guarded, Cause(reason=reason)
+            )
         except StoreUnavailableError:
             log.error("refresh_not_written", tenant=attempt.grant.tenant, grant=attempt.grant.id)
             raise
@@ -74,7 +88,7 @@ class Ledger:
         """
         while True:
             try:
-                self.write(attempt, token, proof.apply)
+                self.write(attempt, token, proof.apply, PROVEN)
             except OvertakenError:
                 if proof.rotation is not None:
                     self._admit(attempt, proof.rotation)

@@ -26,7 +26,7 @@ from bridge.google.outcome import (
     WrongClient,
 )
 from bridge.google.scopes import SIGN_IN
-from bridge.model import Grant, RefreshToken
+from bridge.model import RefreshToken
 from bridge.store.base import StoreUnavailableError
 from bridge.tokens.attempt import Attempt
 from bridge.tokens.circuit import Circuits
@@ -192,8 +192,9 @@ class Refresher:
     def _expel(self, attempt: Attempt, token: RefreshToken) -> None:
         grant = attempt.grant
         log.warning("foreign_refresh_token", tenant=grant.tenant, grant=grant.id)
+        reason = "wrong_account"
         self._ledger.write(
-            attempt, token, lambda g, now: lifecycle.fall(g, token.mark, "wrong_account", now)
+            attempt, token, lambda g, now: lifecycle.fall(g, token.mark, reason, now), reason
         )
 
     def _bury(self, attempt: Attempt, token: RefreshToken, dead: Dead) -> None:
@@ -202,10 +203,10 @@ class Refresher:
             attempt.failure = mass_death()
             return
 
-        def buried(grant: Grant, now: int) -> Grant:
-            return lifecycle.fall(grant, token.mark, diagnose(grant, token, dead, now), now)
-
-        self._ledger.write(attempt, token, buried)
+        reason = diagnose(attempt.grant, token, dead, int(self.clock.now()))
+        self._ledger.write(
+            attempt, token, lambda g, now: lifecycle.fall(g, token.mark, reason, now), reason
+        )
         if attempt.grant.live is None and attempt.grant.spare is not None:
             # Proven in this attempt, it was only compared with the one that is gone now.
             attempt.tried.discard(attempt.grant.spare.mark)

@@ -6,7 +6,7 @@ behind `Refreshing`.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Final
 
@@ -14,6 +14,7 @@ import msgspec
 
 from bridge.clock import Clock
 from bridge.errors import Action, BridgeError, Code
+from bridge.google.scopes import in_order
 from bridge.model import AccessToken, Account, Caller, Failure, Grant, State
 from bridge.tokens.choice import choose, is_named
 from bridge.tokens.clients import Clients
@@ -49,7 +50,11 @@ class Look(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TokenService:
-    """Serves access tokens to callers."""
+    """Serves access tokens to callers.
+
+    Attributes:
+        tell_issued: told of every token that is handed out, also of those handed out before.
+    """
 
     grants: Grants
     needs: Needs
@@ -57,6 +62,7 @@ class TokenService:
     refreshing: Refreshing
     clock: Clock
     safety_window: float
+    tell_issued: Callable[[Caller, Grant, AccessToken], None]
 
     def read(self, caller: Caller, request: TokenRequest) -> TokenAnswer:
         """Return a token that carries what was asked for, refreshing it once if need be.
@@ -69,7 +75,7 @@ class TokenService:
             held = self.find(demand)
             look = self._look_or_note(held.record, demand)
             if look.freshness is Freshness.FRESH and look.access is not None:
-                return self._answer(held.record, look.access)
+                return self._answer(held.record, look.access, demand)
             if (answer := self._refresh(held, look, demand)) is not None:
                 return answer
         raise BridgeError(
@@ -111,9 +117,10 @@ class TokenService:
             if _may_widen(grant, now):
                 return Look(Freshness.INVALID, None, None, shared_failure(grant, None, now))
             raise _insufficient(lacking)
-        scopes = None if len(reach) == len(grant.granted) else tuple(sorted(reach))
-        access = next((held for held in grant.access if held.scopes == scopes), None)
-        if access is not None and access.fingerprint_is(demand.request.rejected):
+        scopes = None if len(reach) == len(grant.granted) else in_order(reach)
+        access = _cached(grant, scopes)
+        rejected = demand.request.rejected
+        if rejected is not None and access is not None and access.fingerprint_is(rejected):
             access = None
         window = window_of(grant.id, self.safety_window)
         freshness = judge(access, now, demand.request.min_ttl, window)
@@ -132,7 +139,7 @@ class TokenService:
         """See to a refresh; return the valid old token where nobody need wait for a new one."""
         if look.freshness is Freshness.STALE and look.access is not None:
             if look.failure is not None:
-                return self._answer(held.record, look.access)
+                return self._answer(held.record, look.access, demand)
             self._refresh_early(held, look, demand)
             return self._after_early(demand)
         if look.failure is not None:
@@ -153,7 +160,7 @@ class TokenService:
         look = self._look_or_note(held.record, demand)
         if look.freshness is Freshness.INVALID or look.access is None:
             return None
-        return self._answer(held.record, look.access)
+        return self._answer(held.record, look.access, demand)
 
     def _want(self, held: Held[Grant], look: Look, demand: Demand) -> Want:
         grant = held.record
@@ -192,7 +199,8 @@ class TokenService:
     def _first_client(self, tenant: str) -> str | None:
         return next((client.id for client in self.clients.of(tenant)), None)
 
-    def _answer(self, grant: Grant, access: AccessToken) -> TokenAnswer:
+    def _answer(self, grant: Grant, access: AccessToken, demand: Demand) -> TokenAnswer:
+        self.tell_issued(demand.caller, grant, access)
         scopes = grant.granted if access.scopes is None else access.scopes
         return TokenAnswer(
             access_token=access.token,
@@ -221,6 +229,13 @@ def state_error(grant: Grant, wanted: Collection[str]) -> BridgeError:
         reason=grant.reason or grant.state.value,
         action=Action("connect", tuple(sorted(wanted))),
     )
+
+
+def _cached(grant: Grant, scopes: tuple[str, ...] | None) -> AccessToken | None:
+    for access in grant.access:
+        if access.scopes == scopes:
+            return access
+    return None
 
 
 def _insufficient(lacking: frozenset[str]) -> BridgeError:

@@ -15,7 +15,7 @@ from msgspec.structs import replace
 
 from bridge.clock import Clock
 from bridge.errors import BridgeError, Code
-from bridge.model import Account, Grant, RefreshToken, State
+from bridge.model import BY_ITSELF, Account, Cause, Grant, RefreshToken, State
 from bridge.store.base import Op, Query, Ref, Row, StoreConflictError
 from bridge.vault.records import CorruptRecordError, Held, Index, Records
 from bridge.vault.refresh_tokens import Owner, RefreshTokens
@@ -26,6 +26,9 @@ _PART: Final = 16
 _ID: Final = re.compile(r"g_[A-Za-z0-9_-]{32}")
 _TRIES: Final = 50
 _LONGEST_PAUSE_MS: Final = 10
+
+Journal = Callable[[Grant | None, Grant, Cause], Sequence[Op]]
+"""Tells of a change from one grant (None: there was none) to another, in the same partition."""
 
 
 class Identity(NamedTuple):
@@ -40,10 +43,13 @@ class Identity(NamedTuple):
 class Grants:
     """All grants of all tenants."""
 
-    def __init__(self, records: Records, tokens: RefreshTokens, clock: Clock) -> None:
+    def __init__(
+        self, records: Records, tokens: RefreshTokens, clock: Clock, journal: Journal
+    ) -> None:
         self._records = records
         self._tokens = tokens
         self._clock = clock
+        self._journal = journal
 
     def partition(self, tenant: str, account_sub: str) -> str:
         """Return the partition of everything about an account in a tenant."""
@@ -64,9 +70,9 @@ class Grants:
         rows = self._records.store.list(
             Query(KIND, tenant=tenant, subject=self._subject_index(tenant, subject))
         )
-        found = [self._records.open(row, Grant) for row in rows]
+        opened = self._records.open
         # An index hash of 96 bits could collide; the record itself says whose it is.
-        return [held for held in found if held.record.subject == subject]
+        return [held for row in rows if (held := opened(row, Grant)).record.subject == subject]
 
     def get(self, grant_id: str) -> Held[Grant] | None:
         """Return a grant by the id that callers know; None if it is unknown or forgotten."""
@@ -136,8 +142,14 @@ class Grants:
         """Return a forgotten grant with its identity back, still knowing what must stay out."""
         return replace(held.record, subject=identity.subject, account=account)
 
-    def write(self, held: Held[Grant] | None, grant: Grant) -> Op:
-        """Return the write of a grant: over what was read, or new."""
+    def write(
+        self, held: Held[Grant] | None, grant: Grant, cause: Cause = BY_ITSELF
+    ) -> tuple[Op, ...]:
+        """Return the write of a grant, over what was read or new, with what the journal tells."""
+        journal = self._journal(None if held is None else held.record, grant, cause)
+        return (self._written(held, grant), *journal)
+
+    def _written(self, held: Held[Grant] | None, grant: Grant) -> Op:
         # Once, for both seals: the sealing key may become another in between.
         key_id = self._records.keys.present.records.sealing_id
         grant = self._under(key_id, grant)
@@ -147,7 +159,7 @@ class Grants:
         ref = place_of(grant)
         return self._records.put(ref, grant, index, key_id=key_id)
 
-    def update(self, ref: Ref, change: Callable[[Grant], Grant]) -> Grant:
+    def update(self, ref: Ref, change: Callable[[Grant], Grant], cause: Cause = BY_ITSELF) -> Grant:
         """Apply `change` to the present grant, again if somebody else wrote meanwhile.
 
         Raises:
@@ -161,7 +173,7 @@ class Grants:
             if changed == held.record:
                 return changed
             try:
-                self._records.store.commit([self.write(held, changed)])
+                self._records.store.commit(self.write(held, changed, cause))
             except StoreConflictError:
                 # A random pause: the one who lost would otherwise lose to the same ones again.
                 self._clock.sleep(secrets.randbelow(_LONGEST_PAUSE_MS) / 1000)

@@ -19,7 +19,17 @@ from bridge.crypto.keyring import SealBrokenError, bind
 from bridge.errors import BridgeError, Code
 from bridge.model import Record
 from bridge.secret import Secret
-from bridge.store.base import Delete, Put, Query, Ref, Replace, Row, Store, StoreConflictError
+from bridge.store.base import (
+    Append,
+    Delete,
+    Put,
+    Query,
+    Ref,
+    Replace,
+    Row,
+    Store,
+    StoreConflictError,
+)
 from bridge.vault.keys import Keys
 
 log = structlog.get_logger(__name__)
@@ -55,12 +65,26 @@ class Index(msgspec.Struct, frozen=True):
 
 
 class Held(msgspec.Struct, Generic[R], frozen=True):
-    """A record as it was read: what is needed to write over exactly that."""
+    """A record as it was read, and the row it was in: what is needed to write over exactly that."""
 
-    ref: Ref
+    row: Row
     record: R
-    version: int
-    index: Index
+
+    @property
+    def ref(self) -> Ref:
+        """Where it is."""
+        return self.row.ref
+
+    @property
+    def version(self) -> int:
+        """Which write of it this is."""
+        return self.row.version
+
+    @property
+    def index(self) -> Index:
+        """The columns beside it."""
+        row = self.row
+        return Index(row.tenant, row.subject, row.account, row.state, row.expires_at)
 
 
 NO_INDEX: Final = Index()
@@ -102,14 +126,13 @@ class Records:
 
     def open(self, row: Row, kind: type[R]) -> Held[R]:
         """Open a row; raises as `get`."""
-        index = Index(row.tenant, row.subject, row.account, row.state, row.expires_at)
         try:
             plain = self.keys.present.records.open(row.key_id, row.body, _bound_to(row))
             record: R = self._decoder(kind).decode(plain)
         except (SealBrokenError, msgspec.MsgspecError, ValueError):
             # ValueError: a column holds what cannot be bound, so nobody sealed it like this.
             raise CorruptRecordError(row.ref) from None
-        return Held(row.ref, record, row.version, index)
+        return Held(row, record)
 
     def put(
         self, ref: Ref, record: Record, index: Index = NO_INDEX, *, key_id: str | None = None
@@ -120,6 +143,10 @@ class Records:
         finds them, and between the two seals the sealing key may become another.
         """
         return Put(self._sealed(ref, record, index, next_version(0), key_id))
+
+    def append(self, ref: Ref, record: Record, index: Index) -> Append:
+        """Return the insertion of a new record at the end of the store's order."""
+        return Append(self._sealed(ref, record, index, next_version(0), None))
 
     def replace(
         self, held: Held[R], record: R, index: Index | None = None, *, key_id: str | None = None

@@ -7,7 +7,7 @@ has still to do is what the store lists under other keys.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
 import structlog
@@ -15,15 +15,22 @@ from msgspec.structs import replace
 
 from bridge.errors import BridgeError, Code
 from bridge.model import (
+    Asked,
     Binding,
     CallerKey,
     Circuit,
+    Event,
     Farewell,
+    Foreseen,
     Grant,
+    Link,
     Mark,
     Need,
+    Order,
+    Pending,
     Record,
     Recorded,
+    Round,
     Server,
     Unbound,
 )
@@ -45,6 +52,13 @@ KINDS: Final[dict[str, type[Record]]] = {
     "need": Need,
     "farewell": Farewell,
     "circuit": Circuit,
+    "event": Event,
+    "link": Link,
+    "pending": Pending,
+    "round": Round,
+    "order": Order,
+    "asked": Asked,
+    "foreseen": Foreseen,
     "mark": Mark,
     "server": Server,
 }
@@ -66,12 +80,12 @@ class Rotation:
         """
         damaged = 0
         for row in self._under_other_keys():
-            op = self._anew_or_none(row)
-            if op is None:
+            ops = self._anew_or_none(row)
+            if ops is None:
                 damaged += 1
                 continue
             try:
-                self._records.store.commit([op])
+                self._records.store.commit(ops)
             except StoreConflictError:
                 # Somebody wrote it meanwhile: under the sealing key, or the next run finds it.
                 continue
@@ -100,7 +114,7 @@ class Rotation:
                 yield from rows
                 query = Query(kind, key_id_not=sealing, after=rows[-1].ref)
 
-    def _anew_or_none(self, row: Row) -> Op | None:
+    def _anew_or_none(self, row: Row) -> Sequence[Op] | None:
         try:
             return self._anew(row)
         except BridgeError as error:
@@ -110,14 +124,16 @@ class Rotation:
             log.error("record_passed_over", kind=row.ref.kind, code=error.code.value, **_at(row))
             return None
 
-    def _anew(self, row: Row) -> Op:
+    def _anew(self, row: Row) -> Sequence[Op]:
         if row.ref.kind == "grant":
             grant = self._records.open(row, Grant)
             return self._grants.write(grant, grant.record)
         if row.ref.kind == "unbound":
-            return self._unbound_anew(row)
+            return [self._unbound_anew(row)]
+        if row.ref.kind == "pending":
+            return [self._pending_anew(row)]
         held = self._records.open(row, KINDS[row.ref.kind])
-        return self._records.replace(held, held.record)
+        return [self._records.replace(held, held.record)]
 
     def _unbound_anew(self, row: Row) -> Op:
         held = self._records.open(row, Unbound)
@@ -133,6 +149,15 @@ class Rotation:
             ),
             key_id=key_id,
         )
+
+    def _pending_anew(self, row: Row) -> Op:
+        held = self._records.open(row, Pending)
+        pending = held.record
+        # Sealed for the account that it may become a grant of, wherever it waits.
+        owner = Owner(row.tenant, self._grants.partition(row.tenant, pending.account.sub))
+        key_id = self._records.keys.present.records.sealing_id
+        token = pending.token and self._tokens.resealed(owner, pending.token, key_id)
+        return self._records.replace(held, replace(pending, token=token), key_id=key_id)
 
 
 def _at(row: Row) -> dict[str, str]:

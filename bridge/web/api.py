@@ -12,7 +12,15 @@ import msgspec
 
 from bridge import __version__
 from bridge.admin.preflight import PreflightAnswer
-from bridge.admin.views import GrantPage, GrantView, RevokeAnswer, RevokeRequest, view
+from bridge.admin.selecting import filter_of
+from bridge.admin.views import (
+    GrantPage,
+    GrantView,
+    RecheckAnswer,
+    RevokeAnswer,
+    RevokeRequest,
+    view,
+)
 from bridge.errors import BridgeError, Code
 from bridge.profile import strip
 from bridge.services import Services
@@ -62,9 +70,15 @@ class Api:
     def grants(self, ask: Ask) -> GrantPage:
         """List grants."""
         query: GrantsQuery = ask.query
-        return self.services.admin.page(
-            ask.caller, query.tenant, query.state, query.after, query.limit
+        wanted = filter_of(
+            state=query.state,
+            reason=query.reason,
+            domain=query.domain,
+            idle_since=query.idle_since,
+            missing_scope=query.missing_scope,
+            no_usable_grant=query.no_usable_grant,
         )
+        return self.services.admin.page(ask.caller, query.tenant, wanted, query.after, query.limit)
 
     def grant(self, ask: Ask) -> GrantView:
         """Show a grant."""
@@ -77,6 +91,10 @@ class Api:
     def revoke(self, ask: Ask) -> RevokeAnswer:
         """Revoke a grant."""
         return self.services.admin.revoke(ask.caller, ask.params["grant"], dry_run=ask.body.dry_run)
+
+    def recheck(self, ask: Ask) -> RecheckAnswer:
+        """Try a grant again."""
+        return self.services.rechecking.recheck(ask.caller, ask.params["grant"])
 
     def preflight(self, ask: Ask) -> PreflightAnswer:
         """Check a read from end to end."""
@@ -170,6 +188,20 @@ def routes(services: Services) -> tuple[Route, ...]:
             body=RevokeRequest,
             answer=RevokeAnswer,
             errors=(Code.GRANT_MISSING, Code.UPSTREAM_UNAVAILABLE, Code.CONFLICT),
+        ),
+        Route(
+            method="POST",
+            path="/v1/grants/{grant}/recheck",
+            name="recheck_grant",
+            summary="Try a grant again, also what Google refused before.",
+            handle=api.recheck,
+            answer=RecheckAnswer,
+            errors=(
+                Code.GRANT_MISSING,
+                Code.CLIENT_FAULT,
+                Code.UPSTREAM_UNAVAILABLE,
+                Code.CONFLICT,
+            ),
         ),
         Route(
             method="POST",

@@ -17,8 +17,14 @@ from bridge.config.tenants import HookListener
 from bridge.errors import BridgeError, Code
 from bridge.services import Services
 from bridge.web.api import routes
+from bridge.web.connect import connect_routes
+from bridge.web.connections import connections_routes
+from bridge.web.events import event_routes
+from bridge.web.hints import hint_routes
 from bridge.web.hooks import hook_route
 from bridge.web.openapi import described
+from bridge.web.orders import order_routes
+from bridge.web.pages.mounting import mount_pages
 from bridge.web.reply import Reply, refused
 from bridge.web.route import Environ, Route, broken, request_id_of, respond
 
@@ -54,7 +60,17 @@ def internal(services: Services) -> WSGIApplication:
 
 def internal_routes(services: Services) -> tuple[Route, ...]:
     """Return every operation of the internal listener, the token route first."""
-    return described((*routes(services), hook_route(services, HookListener.INTERNAL)))
+    return described(
+        (
+            *routes(services),
+            *connect_routes(services),
+            *connections_routes(services),
+            *event_routes(services),
+            *hint_routes(services),
+            *order_routes(services),
+            hook_route(services, HookListener.INTERNAL),
+        )
+    )
 
 
 def internal_flask(services: Services, table: tuple[Route, ...]) -> Flask:
@@ -65,7 +81,10 @@ def internal_flask(services: Services, table: tuple[Route, ...]) -> Flask:
 def public(services: Services) -> WSGIApplication:
     """Return the app of the public listener."""
     table = (hook_route(services, HookListener.PUBLIC),)
-    return _flask(services.gate, table, "Backends ask the internal listener.").wsgi_app
+    elsewhere = "Backends ask the internal listener."
+    app = _flask(services.gate, table, elsewhere)
+    mount_pages(app, services, lambda error: _on_error(error, elsewhere))
+    return app.wsgi_app
 
 
 def _flask(gate: Gate, table: tuple[Route, ...], elsewhere: str) -> Flask:

@@ -6,6 +6,8 @@ in front of it; both come through `respond`, and so behave alike.
 
 from __future__ import annotations
 
+import itertools
+import os
 import re
 import secrets
 from collections.abc import Callable, Mapping
@@ -20,7 +22,7 @@ from bridge.admin.gate import Gate
 from bridge.errors import BridgeError, Code, invalid
 from bridge.model import Caller
 from bridge.parsing import from_validation, read_json
-from bridge.web.reply import Reply, encoded, refused
+from bridge.web.reply import JSON, Reply, encoded, refused
 
 Environ = dict[str, Any]
 
@@ -34,8 +36,7 @@ SMALL: Final = 64 * 1024
 LARGE: Final = 1024 * 1024
 
 
-@dataclass(frozen=True, slots=True)
-class Ask:
+class Ask(msgspec.Struct, frozen=True):
     """A request in order, as a handler gets it.
 
     Attributes:
@@ -49,10 +50,13 @@ class Ask:
     """
 
     caller: Caller
-    params: Mapping[str, str] = field(repr=False)
-    query: Any = field(repr=False)
-    body: Any = field(repr=False)
-    environ: Environ = field(repr=False)
+    params: Mapping[str, str]
+    query: Any
+    body: Any
+    environ: Environ
+
+    def __repr__(self) -> str:
+        return f"Ask(caller={self.caller!r}, …)"
 
 
 NOBODY: Final = Caller("", frozenset(), frozenset(), frozenset())
@@ -98,12 +102,33 @@ class Route:
                 msgspec.json.Decoder(kind)
 
 
+class _RequestIds:
+    """Ids that no other process gives: to be found again, not to be unguessable."""
+
+    def __init__(self) -> None:
+        self.renew()
+
+    def renew(self) -> None:
+        """Begin anew, as a process that was forked must."""
+        # Random once: asking the system at every request lets other threads in between.
+        self._process = secrets.token_hex(5)
+        self._numbers = itertools.count()
+
+    def next(self) -> str:
+        """Return another id."""
+        return f"{self._process}{next(self._numbers):08x}"
+
+
+_request_ids: Final = _RequestIds()
+os.register_at_fork(after_in_child=_request_ids.renew)
+
+
 def request_id_of(environ: Environ) -> str:
     """Return the caller's own request id if it is a sound one, else a new one."""
     given = environ.get("HTTP_X_REQUEST_ID")
     if given is not None and _REQUEST_ID.fullmatch(given):
         return str(given)
-    return secrets.token_hex(8)
+    return _request_ids.next()
 
 
 def respond(
@@ -111,18 +136,15 @@ def respond(
 ) -> Reply:
     """Return the answer to a request; raises nothing."""
     try:
-        return _reply(route.handle(_ask(route, gate, environ, params)))
+        value = route.handle(_ask(route, gate, environ, params))
+        if isinstance(value, Reply):
+            return value
+        return Reply(204, b"") if value is None else encoded(value)
     except BridgeError as error:
         _tell(route, error, request_id)
         return refused(error, request_id)
     except Exception as error:  # noqa: BLE001 - the last resort: a caller gets an answer
         return broken(error, request_id)
-
-
-def _reply(value: object) -> Reply:
-    if isinstance(value, Reply):
-        return value
-    return Reply(204, b"") if value is None else encoded(value)
 
 
 def broken(error: Exception, request_id: str) -> Reply:
@@ -149,7 +171,8 @@ def _ask(route: Route, gate: Gate, environ: Environ, params: Mapping[str, str]) 
                 reason="browser",
             )
     caller = NOBODY if route.is_open else gate.admit(environ.get("HTTP_AUTHORIZATION"))
-    return Ask(caller, params, _query(route, environ), _body(route, environ), environ)
+    query = None if route.query is None else _query(route.query, environ)
+    return Ask(caller, params, query, _body(route, environ), environ)
 
 
 def _body(route: Route, environ: Environ) -> Any:  # noqa: ANN401 - of the route's own type
@@ -158,10 +181,13 @@ def _body(route: Route, environ: Environ) -> Any:  # noqa: ANN401 - of the route
     raw = _read(environ, route.largest)
     if route.is_raw or route.decoder is None:
         return raw
-    content_type = environ.get("CONTENT_TYPE", "")
-    if content_type.partition(";")[0].strip().lower() != "application/json":
+    if not _is_json(environ.get("CONTENT_TYPE", "")):
         raise BridgeError(Code.UNSUPPORTED_MEDIA_TYPE, "Send `Content-Type: application/json`.")
     return read_json(route.decoder, raw)
+
+
+def _is_json(content_type: str) -> bool:
+    return content_type == JSON or content_type.partition(";")[0].strip().lower() == JSON
 
 
 def _read(environ: Environ, largest: int) -> bytes:
@@ -179,9 +205,7 @@ def _too_large(largest: int) -> BridgeError:
     return BridgeError(Code.TOO_LARGE, f"The body is longer than {largest // 1024} kB.")
 
 
-def _query(route: Route, environ: Environ) -> Any:  # noqa: ANN401 - of the route's own type
-    if route.query is None:
-        return None
+def _query(kind: type, environ: Environ) -> Any:  # noqa: ANN401 - of this kind
     try:
         pairs = parse_qsl(
             environ.get("QUERY_STRING", ""),
@@ -195,7 +219,7 @@ def _query(route: Route, environ: Environ) -> Any:  # noqa: ANN401 - of the rout
     if len(given) != len(pairs):
         raise invalid("A query parameter is given twice.")
     try:
-        return msgspec.convert(given, route.query, strict=False)
+        return msgspec.convert(given, kind, strict=False)
     except msgspec.ValidationError as error:
         raise from_validation(error) from None
 

@@ -11,7 +11,7 @@ import msgspec
 from msgspec import Meta
 
 from bridge.admin.views import ShownState
-from bridge.parsing import Name
+from bridge.parsing import Name, Word
 from bridge.tokens.wire import TokenAnswer, TokenRequest
 from bridge.web.reply import Problem
 
@@ -36,10 +36,23 @@ class TokensAnswer(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class GrantsQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Which grants to list."""
+    """Which grants to list: those to whom all that is given applies.
+
+    Attributes:
+        domain: the account's Workspace domain, or its email's.
+        idle_since: Unix seconds after which no refresh succeeded.
+        missing_scope: a scope that is not granted.
+        no_usable_grant: only of users none of whose grants can serve.
+        after: the `next` of the page before.
+    """
 
     tenant: Name
     state: ShownState | None = None
+    reason: Word | None = None
+    domain: Word | None = None
+    idle_since: Annotated[int, Meta(ge=0, le=2**40)] | None = None
+    missing_scope: Word | None = None
+    no_usable_grant: bool = False
     after: Annotated[str, Meta(max_length=34, pattern="^g_[A-Za-z0-9_-]{32}$")] | None = None
     limit: Annotated[int, Meta(ge=1, le=500)] = 100
 

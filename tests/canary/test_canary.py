@@ -328,7 +328,7 @@ def with_damaged_tokens(evidence: Evidence) -> None:
             for token in held.record.candidates
         )
         changed = structs.replace(held.record, candidates=damaged)
-        evidence.world.services.store.commit([grants.write(held, changed)])
+        evidence.world.services.store.commit(grants.write(held, changed))
 
 
 FAILURES = [without_a_store, without_its_keys, with_damaged_records, with_damaged_tokens]

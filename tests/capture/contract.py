@@ -96,6 +96,8 @@ def _toml(tenants: dict[str, Any]) -> Iterator[str]:
         yield f"[tenants.{name}]"
         yield f'issuer = "http://localhost:8080/realms/{name}"'
         yield f"hook_secrets = {json.dumps(tenant['secrets'])}"
+        if "recovery" in tenant:
+            yield f'recovery = "{tenant["recovery"]}"'
         for client in tenant["clients"]:
             yield f"[[tenants.{name}.clients]]"
             yield f'client_id = "{client}"'

@@ -1,4 +1,4 @@
-"""`bridge demo`: the story comes true, its commands can be pasted, and nothing is left of it."""
+"""`bridge demo` and `demo-script`: they do what they say, and nothing is left of them."""
 
 from __future__ import annotations
 
@@ -14,12 +14,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import click
 import pytest
 from click.testing import CliRunner
 
-from bridge.cli.demo import demo
+from bridge.cli.demo import demo, demo_script
 
-COMMAND = [sys.executable, "-m", "bridge", "demo"]
+COMMAND = [sys.executable, "-m", "bridge", "demo-script"]
+DEMO = [sys.executable, "-m", "bridge", "demo"]
 
 
 def environment(folder: Path) -> dict[str, str]:
@@ -122,12 +124,44 @@ def test_a_server_that_ends_by_itself_ends_the_demo(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize(("command", "options"), [(demo, []), (demo_script, ["--once"])])
 def test_a_server_that_does_not_start_is_told_with_its_words(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: click.Command, options: list[str]
 ) -> None:
     """Whoever tries it sees why, instead of a traceback."""
     monkeypatch.setenv("PYTHONHOME", str(tmp_path / "nowhere"))
-    result = CliRunner().invoke(demo, ["--once"])
+    result = CliRunner().invoke(command, options)
     assert result.exit_code == 1
     assert "error: `bridge serve` did not become ready. It said:" in result.stderr
     assert "init_fs_encoding" in result.stderr
+
+
+@contextmanager
+def demo_running(folder: Path) -> Iterator[tuple[subprocess.Popen[str], set[str]]]:
+    """Run the browser demo until it has printed its addresses; give it and them."""
+    process = subprocess.Popen(DEMO, env=environment(folder), stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    lines: list[str] = []
+    try:
+        for line in process.stdout:
+            lines.append(line)
+            if "Ctrl-C" in line:
+                break
+        yield process, set(re.findall(r"http://(?:127\.0\.0\.1|localhost):\d+", "".join(lines)))
+    finally:
+        process.terminate()
+        process.wait(60)
+        process.stdout.close()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_the_demo_is_up_until_it_is_told_to_stop(tmp_path: Path, number: signal.Signals) -> None:
+    """Its page is there; a signal ends every part of it well, and leaves nothing."""
+    with demo_running(tmp_path) as (process, addresses):
+        assert len(addresses) == 5
+        assert not any(map(refused, addresses))
+        process.send_signal(number)
+        assert process.wait(60) == 0
+    assert list(tmp_path.iterdir()) == []
+    assert all(map(refused, addresses))

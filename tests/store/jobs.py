@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from typing import Final
 
-from bridge.store.base import Ref, Row, Store, StoreConflictError
+from bridge.store.base import Append, Query, Ref, Row, Store, StoreConflictError
 from tests.store.backends import row
 
 COUNTER: Final = Ref("number", "p", "counter")
@@ -66,6 +66,16 @@ def count(store: Store, worker: int) -> list[int]:
     ]
 
 
+def append(store: Store, worker: int) -> list[int]:
+    """Append ROUNDS rows, and after each read on; return the positions in the order seen."""
+    seen: list[int] = []
+    for n in range(ROUNDS):
+        store.commit([Append(row(f"{worker}.{n}", kind="event", partition=f"p{worker}"))])
+        while rows := store.list(Query("event", after_position=seen[-1] if seen else 0, limit=7)):
+            seen += [found.position or 0 for found in rows]
+    return seen
+
+
 JOBS: Final[dict[str, Callable[[Store, int], list[int]]]] = {
-    job.__name__: job for job in (nothing, add, claim, lease, enter, count)
+    job.__name__: job for job in (nothing, add, claim, lease, enter, count, append)
 }

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from bridge.clock import SystemClock
-from bridge.store.base import Row, Store
+from bridge.store.base import Query, Row, Store
 from tests.store.backends import Backend, together
 from tests.store.conftest import Workers
 from tests.store.jobs import COUNTER, JOBS, ROUNDS
@@ -64,3 +64,14 @@ def test_a_lease_shuts_everybody_else_out(race: Race) -> None:
 def test_a_limit_is_never_exceeded(store: Store, race: Race) -> None:
     """However many ask for places at once, exactly as many as the limit are let in."""
     assert sum(len(admitted) for admitted in race("count")) == 40
+
+
+def test_nothing_appears_behind_a_position_that_was_read(store: Store, race: Race) -> None:
+    """Whoever reads on while many append has seen, in order, the beginning of the whole."""
+    results = race("append")
+    rows = store.list(Query("event", after_position=0, limit=10_000))
+    positions = [found.position for found in rows]
+    assert len(set(positions)) == len(positions) == len(results) * ROUNDS
+    for seen in results:
+        assert seen == positions[: len(seen)]
+        assert len(seen) >= ROUNDS

@@ -10,9 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from bridge.store.base import Query, Ref
+from bridge.store.base import Append, Query, Ref
 from bridge.store.sqlite import SqliteStore
 from bridge.store.sqlite_queries import listing
+from bridge.store.sqlite_schema import MIGRATIONS
 from tests.store.backends import FakeClock, row
 
 _ALL = {"leases": "SELECT * FROM leases", "counters": "SELECT * FROM counters"}
@@ -56,6 +57,14 @@ def test_every_combination_of_filters_has_a_plan(store: SqliteStore) -> None:
         (Query("grant", expires_before=1), "records_by_expiry (kind=? AND expires_at"),
         (Query("grant", partition="p"), "records_by_ref (kind=? AND partition=?)"),
         (Query("grant", tenant="t", after=Ref("", "", "")), "records_by_ref (kind=? AND "),
+        (
+            Query("grant", tenant="t", state="s", after_position=1),
+            "records_by_position (kind=? AND position>?)",
+        ),
+        (
+            Query("grant", tenant="t", after_position=1, newest_first=True),
+            "records_by_position (kind=? AND position>?)",
+        ),
     ],
 )
 def test_a_listing_searches_by_its_best_index(
@@ -120,3 +129,23 @@ def test_no_term_outlasts_a_reboot_that_shows_nowhere(path: Path, clock: FakeClo
     assert store.lease("a", "you", 60) is not None
     assert store.lease("a", "third", 60) is None
     store.close()
+
+
+def test_a_store_of_the_first_version_is_brought_up_to_date(path: Path, clock: FakeClock) -> None:
+    """A file from before there was an order keeps its rows, and takes appended ones."""
+    with closing(sqlite3.connect(path, isolation_level=None)) as old:
+        for statement in MIGRATIONS[0]:
+            old.execute(statement)
+        old.execute("INSERT INTO kinds (name) VALUES ('grant')")
+        values = "1, 'p', 'one', 1, 'acme', 'user', 'account', 'active', 'k1', 1900000000, x'00'"
+        old.execute(f"INSERT INTO records VALUES ({values})")  # noqa: S608 - our own constant
+        old.execute("PRAGMA application_id = 0x67627374")
+        old.execute("PRAGMA user_version = 1")
+    store = SqliteStore(path, clock)
+    try:
+        assert store.get(row().ref) == row(body=b"\0")
+        store.commit([Append(row("two"))])
+        (found,) = store.list(Query("grant", after_position=0))
+        assert found.ref == row("two").ref
+    finally:
+        store.close()

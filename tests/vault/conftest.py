@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,10 +13,10 @@ import pytest
 
 from bridge.clock import Clock
 from bridge.config.keys import KeyFile, generate
-from bridge.model import Account, Grant, RefreshToken, Source
+from bridge.model import Account, Cause, Grant, RefreshToken, Source
 from bridge.secret import Secret
 from bridge.services import material
-from bridge.store.base import Ref
+from bridge.store.base import Op, Ref
 from bridge.store.sqlite import SqliteStore
 from bridge.vault.grants import Grants, Identity
 from bridge.vault.inbox import Inbox
@@ -27,6 +27,10 @@ from bridge.vault.records import Records
 from bridge.vault.refresh_tokens import Owner, RefreshTokens
 from bridge.vault.rotation import Rotation
 from tests.kit import ShiftedClock
+
+
+def unjournalled(_before: Grant | None, _after: Grant, _cause: Cause) -> Sequence[Op]:
+    return ()
 
 
 @dataclass
@@ -42,7 +46,7 @@ class Vault:
         self.store = SqliteStore(self.path, self.clock)
         self.records = Records(self.store, self.keys)
         self.tokens = RefreshTokens(self.keys)
-        self.grants = Grants(self.records, self.tokens, self.clock)
+        self.grants = Grants(self.records, self.tokens, self.clock, unjournalled)
         self.inbox = Inbox(self.records, self.clock)
         self.needs = Needs(self.records, self.clock)
         self.opening = Opening(self.records)
@@ -70,7 +74,7 @@ class Vault:
         """Write a new grant with one candidate; return it."""
         identity = Identity("acme", subject, account, client)
         grant = self.grants.new(identity, Account(sub=account))
-        self.store.commit([self.grants.write(None, grant)])
+        self.store.commit(self.grants.write(None, grant))
         return grant
 
     def close(self) -> None:

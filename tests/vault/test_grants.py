@@ -147,7 +147,7 @@ def test_an_account_s_grants_are_found_over_tenants(vault: Vault) -> None:
     mine = vault.grant("u1", "a1").id
     identity = Identity("globex", "x9", "a1", "c9")
     other = vault.grants.new(identity, Account(sub="a1"))
-    vault.store.commit([vault.grants.write(None, other)])
+    vault.store.commit(vault.grants.write(None, other))
     vault.grant("u1", "a2")
 
     assert {held.record.id for held in vault.grants.of_account("a1")} == {mine, other.id}

@@ -18,7 +18,7 @@ from bridge.vault.keys import KeyMaterial
 from bridge.vault.records import CorruptRecordError, encode, next_version
 from bridge.vault.refresh_tokens import Owner, RefreshTokens, key_id_of
 from tests.kit import CALENDAR, HOUR, TENANT, World
-from tests.vault.conftest import Hand, Vault
+from tests.vault.conftest import Hand, Vault, unjournalled
 
 
 def _hand(world: World) -> Hand:
@@ -274,7 +274,8 @@ def test_both_seals_of_a_grant_are_under_one_key(vault: Vault) -> None:
     grant = replace(vault.grant(), candidates=(token, vault.sealed("1//another")))
     held = vault.grants.get(grant.id)
 
-    op = Grants(vault.records, Turning(vault.keys), vault.clock).write(held, grant)
+    turning = Grants(vault.records, Turning(vault.keys), vault.clock, unjournalled)
+    (op,) = turning.write(held, grant)
 
     assert isinstance(op, Replace)
     vault.store.commit([op])

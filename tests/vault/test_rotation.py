@@ -18,16 +18,28 @@ from bridge.capture.importing import Fate
 from bridge.cli.commands import bridge
 from bridge.config.keys import read_keys
 from bridge.errors import BridgeError, Code
-from bridge.model import Grant
+from bridge.model import (
+    BY_ITSELF,
+    Account,
+    Cause,
+    Grant,
+    Link,
+    LinkPurpose,
+    Pending,
+    Source,
+)
+from bridge.secret import Secret
 from bridge.services import KeyReloader, Services, build, material
 from bridge.store.base import Op, Query, Ref
 from bridge.vault import endings
 from bridge.vault.grants import FORGOTTEN_KEPT_S, Grants, parse_id
 from bridge.vault.keys import KeyMaterial, Keys
+from bridge.vault.links import text_of_link
 from bridge.vault.records import Held
+from bridge.vault.refresh_tokens import Owner
 from bridge.vault.rotation import KINDS, Rotation
 from tests.kit import CALENDAR, DAY, DRIVE, HOUR, TENANT, ShiftedClock, World, token_fields
-from tests.vault.conftest import Hand, Vault
+from tests.vault.conftest import Hand, Vault, unjournalled
 
 
 def _nothing(_: int) -> None:
@@ -82,10 +94,42 @@ def _story(world: World) -> None:
     world.hook(_bind("l9", "a9", "u9"))
     world.grant("u2")
     world.hook({"type": "user_deleted", "tenant": TENANT, "subject": "u2"})
+    _waiting_connection(world)
     world.google.clients.rotate_secret(world.client)
     world.clock.advance(2 * HOUR)
     with pytest.raises(BridgeError):
         world.read("u1")
+
+
+def _waiting_connection(world: World) -> None:
+    """Leave a used connection link and the result that nobody has redeemed."""
+    links = world.services.connecting.links.links
+    now = int(world.clock.now())
+    link = Link(
+        id=links.id_of("text"),
+        text=Secret("text"),
+        tenant=TENANT,
+        subject="u1",
+        client_id=world.client.client_id,
+        scopes=(CALENDAR,),
+        purpose=LinkPurpose.CONNECT,
+        created_by="backend",
+        created_at=now,
+        expires_at=now + HOUR,
+    )
+    owner = Owner(TENANT, world.services.grants.partition(TENANT, "a1"))
+    tokens = world.services.connecting.redemption.entering.tokens
+    pending = Pending(
+        subject="u1",
+        account=Account(sub="a1"),
+        client_id=link.client_id,
+        scopes=link.scopes,
+        token=tokens.seal(owner, Secret("1//0rt"), time=now, source=Source.CONSENT),
+        time=now,
+        expires_at=now + HOUR,
+    )
+    kept = links.keep(link.id, TENANT, text_of_link(link.id), pending)
+    links.commit([links.put(link), kept])
 
 
 def _capture(world: World, login: str, sub: str, tokens: dict[str, object]) -> dict[str, object]:
@@ -366,12 +410,14 @@ def test_a_record_that_somebody_writes_meanwhile_is_left_to_them(vault: Vault) -
     class Overtaken(Grants):
         """Somebody is always quicker."""
 
-        def write(self, held: Held[Grant] | None, grant: Grant) -> Op:
-            op = super().write(held, grant)
+        def write(
+            self, held: Held[Grant] | None, grant: Grant, cause: Cause = BY_ITSELF
+        ) -> tuple[Op, ...]:
+            ops = super().write(held, grant, cause)
             vault.grants.update(_ref(grant), lambda g: replace(g, consents=g.consents + 1))
-            return op
+            return ops
 
-    grants = Overtaken(vault.records, vault.tokens, vault.clock)
+    grants = Overtaken(vault.records, vault.tokens, vault.clock, unjournalled)
     progress: list[int] = []
 
     damaged = Rotation(vault.records, grants, vault.tokens).run(progress.append)

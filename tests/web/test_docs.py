@@ -18,7 +18,11 @@ from werkzeug.test import TestResponse
 from bridge.errors import ANSWERS, Code
 from bridge.tokens.wire import TokenRequest
 from bridge.web.apps import internal_routes
+from tests.connect import conftest as connecting
+from tests.connect.conftest import ConnectWorld, code_of
 from tests.kit import World
+
+connect_world = connecting.connect_world
 
 PAGE = (Path(__file__).parents[2] / "docs" / "api.md").read_text()
 FENCE = re.compile(r"```sh\n(?P<commands>.*?)```\n(?:\n```json\n(?P<answer>.*?)```\n)?", re.DOTALL)
@@ -65,13 +69,22 @@ def run(http: HttpClient, arguments: list[str]) -> TestResponse:
 
 
 @pytest.fixture
-def variables(bridge_world: World) -> dict[str, str]:
+def bridge_world(connect_world: ConnectWorld) -> ConnectWorld:
+    """A bridge whose tenants have an app to return to."""
+    return connect_world
+
+
+@pytest.fixture
+def variables(bridge_world: ConnectWorld) -> dict[str, str]:
     bridge_world.grant("u1")
     bridge_world.grant("u2")
     grant = bridge_world.read("u1").grant
     bridge_world.read("u2")
     key = bridge_world.key().removeprefix("Bearer ")
-    return {"BRIDGE": "", "KEY": key, "GRANT": grant}
+    link = bridge_world.link("u3")
+    code = code_of(bridge_world.browser(bridge_world.account()).connect(link))
+    of_link = {"LINK": bridge_world.id_of(link), "CODE": code}
+    return {"BRIDGE": "", "KEY": key, "GRANT": grant} | of_link
 
 
 def test_the_examples_run_and_answer_as_printed(
@@ -88,6 +101,7 @@ def test_the_examples_run_and_answer_as_printed(
         if example.printed is not None:
             assert alike(example.printed, told), (example.printed, told)
         path = response.request.path.replace(variables["GRANT"], "{grant}")
+        path = path.replace(variables["LINK"], "{link}")
         asked.add((response.request.method, path))
 
     hook = ("POST", "/hooks/{tenant}")
@@ -137,6 +151,7 @@ def test_every_operation_has_a_heading_or_an_example(bridge_world: World) -> Non
 
 def test_the_fields_of_a_token_request_are_all_told() -> None:
     """The table of fields has each of them."""
-    rows = re.findall(r"^\| ((?:`\w+`(?:, )?)+) \| [a-zA-Z]", PAGE, re.MULTILINE)
+    section = PAGE.partition("### `POST /v1/token`\n")[2].partition("\n### ")[0]
+    rows = re.findall(r"^\| ((?:`\w+`(?:, )?)+) \| [a-zA-Z]", section, re.MULTILINE)
     told = {name for row in rows for name in re.findall(r"`(\w+)`", row)}
     assert told == set(TokenRequest.__struct_fields__)

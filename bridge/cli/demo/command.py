@@ -1,39 +1,49 @@
-"""The command: plays the story, keeps the place up for the reader, and takes it down again."""
+"""`bridge demo`: starts everything, says where to look, and takes it down again."""
 
 from __future__ import annotations
 
 import click
 
-from bridge.cli.demo.place import DemoFailedError, Place, running
-from bridge.cli.demo.story import suggest, tell
+from bridge.cli.demo.serving import DemoFailedError
+from bridge.cli.demo.stage import Stage, playing
 from bridge.cli.ending import interruptible
 from bridge.cli.output import EXIT_PROBLEMS
 
 
 @click.command()
-@click.option("--once", is_flag=True, help="End after the story.")
-def demo(*, once: bool) -> None:
-    """See it work: a sandbox Google, a bridge, a login, and token reads, explained line by line.
+def demo() -> None:
+    """See it work in a browser: a sample app, an identity provider, a sandbox Google, a bridge.
 
-    Everything runs on free loopback ports and in a temporary folder, and is gone at the end. After
-    the story it stays up until Ctrl-C, so that the curl commands can be pasted elsewhere.
+    Everything runs on free loopback ports and in a temporary folder, and is gone at the end. The
+    page that it prints says what to click: sign in, lose the token, be recovered by one consent,
+    connect a second account, disconnect it. Ctrl-C ends it.
     """
     try:
-        click.echo("setting up", err=True)
-        with interruptible(), running() as place:
-            tell(place)
-            if not once:
-                _stay(place)
+        click.echo("starting", err=True)
+        with interruptible(), playing() as stage:
+            _stay(stage)
     except DemoFailedError as error:
         click.echo(f"error: {error}", err=True)
         raise SystemExit(EXIT_PROBLEMS) from None
 
 
-def _stay(place: Place) -> None:
+def _stay(stage: Stage) -> None:
     try:
-        suggest(place)
-        place.server.wait()
+        _announce(stage)
+        stage.server.wait()
     except KeyboardInterrupt:
         click.echo("\nstopping", err=True)
         return
     raise DemoFailedError("`bridge serve` ended by itself")
+
+
+def _announce(stage: Stage) -> None:
+    click.echo("Open this in a browser; the page says what to click:\n")
+    click.echo(f"  {stage.app}\n")
+    click.echo("Behind it:")
+    click.echo(f"  identity provider  {stage.idp}")
+    click.echo(f"  sandbox Google     {stage.google_url}")
+    click.echo(f"  bridge, public     {stage.public}   browsers; no token route")
+    click.echo(f"  bridge, internal   {stage.internal}   backends and the login hook")
+    click.echo(f"  bridge, files      {stage.config.parent}\n")
+    click.echo("Nothing leaves this machine. Ctrl-C ends all of it.")

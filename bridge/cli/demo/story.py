@@ -11,7 +11,8 @@ from typing import Final
 import click
 
 from bridge.cli.demo.actors import Answer, Backend, IdentityProvider, named
-from bridge.cli.demo.place import CALLER_OPTIONS, TENANT, DemoFailedError, Place
+from bridge.cli.demo.place import CALLER_OPTIONS, TENANT, Place
+from bridge.cli.demo.serving import DemoFailedError
 
 _SHORT_LIFE_S: Final = 8
 _LONG_LIFE_S: Final = 3599
