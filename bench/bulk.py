@@ -24,7 +24,7 @@ from bridge.store.base import Op, Put
 from bridge.store.sqlite_connections import Connections
 from bridge.store.sqlite_group import Action
 from bridge.store.sqlite_records import Records
-from bridge.vault.records import Held, Index
+from bridge.vault.records import Held
 
 BATCH: Final = 2500
 _LIFE_S: Final = 3600
@@ -79,19 +79,19 @@ def _made(setup: Setup, count: int) -> Batch:
 
 
 def _life(services: Services, grower: Grower, subject: str) -> tuple[Op, Op]:
+    """Return the two writes of a grant's life; what the journal tells of them is not a grant."""
     now = int(time.time())
     captured = grower.captured(subject, random_account())
-    put = services.grants.write(None, captured)
+    put, *_ = services.grants.write(None, captured)
     grown = grower.in_use(captured, expires_at=now + _LIFE_S, issued_at=now)
-    return put, services.grants.write(_as_read(put, captured), grown)
+    again, *_ = services.grants.write(_as_read(put, captured), grown)
+    return put, again
 
 
 def _as_read(op: Op, grant: Grant) -> Held[Grant]:
     if not isinstance(op, Put):
         raise TypeError("a new grant is put")
-    row = op.row
-    index = Index(row.tenant, row.subject, row.account, row.state, row.expires_at)
-    return Held(row.ref, grant, row.version, index)
+    return Held(op.row, grant)
 
 
 class _OneTransaction:

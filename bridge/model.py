@@ -446,6 +446,16 @@ class Round(Record, frozen=True):
     logins: tuple[str, ...] = ()
 
 
+class SubjectRounds(Record, frozen=True):
+    """A subject's last round for each client, in one record: one user is asked one thing at a time.
+
+    Attributes:
+        rounds: in the order of their client ids.
+    """
+
+    rounds: tuple[Round, ...]
+
+
 class Asked(Record, frozen=True):
     """That an order had a user asked; what came of it stands beside it."""
 

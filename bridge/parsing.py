@@ -25,7 +25,6 @@ _TOKEN: Final = r"(?:1//|ya29\.|GOCSPX-)[A-Za-z0-9_-]{8}"  # noqa: S105 - a patt
 _END: Final = r"$(?!\n)"
 
 
-
 def _without_tokens(others: str) -> str:
     """Return the pattern of texts of these characters, and of those that can begin a token.
 

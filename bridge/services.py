@@ -273,7 +273,10 @@ def build(settings: Settings, clock: Clock | None = None) -> Services:
         consenting=consenting,
         user_sessions=user_sessions,
         invitations=Invitations(
-            tenants=settings.tenants, sessions=user_sessions, public_url=settings.public_url
+            tenants=settings.tenants,
+            sessions=user_sessions,
+            audit=audit,
+            public_url=settings.public_url,
         ),
         connections=Connections(
             tenants=settings.tenants,

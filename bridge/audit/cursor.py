@@ -17,6 +17,7 @@ from bridge.store.base import Row
 PATTERN: Final = "^e_[A-Za-z0-9_-]{16}$"
 _LAYOUT: Final = struct.Struct(">Q4s")
 _PREFIX: Final = "e_"
+_LAST: Final = 2**63 - 1
 
 
 class Cursor(NamedTuple):
@@ -41,8 +42,16 @@ def format_cursor(cursor: Cursor) -> str:
 
 
 def parse_cursor(text: str) -> Cursor:
-    """Return the cursor that a text of PATTERN stands for."""
-    return Cursor(*_LAYOUT.unpack(base64.urlsafe_b64decode(text.removeprefix(_PREFIX))))
+    """Return the cursor that a text of PATTERN stands for.
+
+    Raises:
+        ValueError: it stands for none that a store could have given.
+    """
+    raw = base64.urlsafe_b64decode(text.removeprefix(_PREFIX))
+    position, trace = _LAYOUT.unpack(raw)
+    if position > _LAST:
+        raise ValueError("a position has 63 bits")
+    return Cursor(position, trace)
 
 
 def cursor_lost() -> BridgeError:

@@ -113,7 +113,8 @@ class Callback:
         client = self.clients.find(link.tenant, link.client_id)
         code = told.get("code")
         if client is None or not code:
-            return self._failed(link, attempt, Setback("code_missing"))
+            reason = "code_missing" if client else "client_not_configured"
+            return self._failed(link, attempt, Setback(reason))
         consent = self.exchange.run(client, attempt, Secret(code))
         if isinstance(consent, Setback):
             return self._failed(link, attempt, consent)

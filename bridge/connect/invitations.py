@@ -12,6 +12,8 @@ from typing import Annotated, Final
 import msgspec
 from msgspec import Meta
 
+from bridge.audit.act import Act, ActType, Cause
+from bridge.audit.log import AuditLog
 from bridge.config.tenants import TenantSettings
 from bridge.connect.redemption import may_connect
 from bridge.connect.returning import check_return_to
@@ -61,6 +63,7 @@ class Invitations:
 
     tenants: Mapping[str, TenantSettings]
     sessions: UserSessions
+    audit: AuditLog
     public_url: str
 
     def create(self, caller: Caller, request: ConnectionsLinkRequest) -> ConnectionsLinkAnswer:
@@ -89,5 +92,13 @@ class Invitations:
         text, expires_at = self.sessions.invite(
             request.tenant, request.subject, tuple(sorted(scopes)), request.return_to
         )
+        act = Act(
+            type=ActType.LINK_CREATED,
+            tenant=request.tenant,
+            cause=Cause(caller.name, "connections_page"),
+            subject=request.subject,
+            details=(("scopes", " ".join(sorted(scopes))),),
+        )
+        self.audit.note(act)
         url = Secret(f"{self.public_url}{PAGE_PATH}/{text.reveal()}")
         return ConnectionsLinkAnswer(url=url, expires_at=expires_at)

@@ -21,7 +21,7 @@ from bridge.consent.gathering import Gathering, Known, LoginAsk
 from bridge.consent.history import seen
 from bridge.consent.links import ConsentLinks
 from bridge.consent.offers import Minting
-from bridge.consent.rounds import Rounds
+from bridge.consent.rounds import Begun, Rounds, by_client
 from bridge.consent.situation import Decision, Situation
 from bridge.google.scopes import in_order
 from bridge.model import HOOK, Cause, Round
@@ -70,8 +70,12 @@ class Deciding:
         if by_url and decision.forces and url is None:
             # Left to the IdP, the round asks for what the IdP asks for.
             known, decision = self._decided(ask, by_url=False)
-        ops = self._asking(ask, known, decision) if decision.forces else ()
-        return Verdict(decision, url, (*self._settling(ask, known, decision), *ops))
+        begun = None if not decision.forces or _is_repeated(known) else _begun(ask, known, decision)
+        rounds, situation = known.rounds, known.situation
+        ops = self.rounds.writes(ask.tenant, ask.subject, rounds, situation.rounds, begun)
+        if begun is not None:
+            ops += self._told(ask, situation, decision)
+        return Verdict(decision, url, tuple(ops))
 
     def preview(self, ask: LoginAsk) -> Decision:
         """Tell what would be decided if this login came now; nothing is written."""
@@ -94,33 +98,6 @@ class Deciding:
         )
         known = replace(known, situation=replace(situation, offers=completed))
         return known, decide(known.situation)
-
-    def _settling(self, ask: LoginAsk, known: Known, decision: Decision) -> list[Op]:
-        """Return the writes of rounds that were found to be over, but for one that is replaced."""
-        rounds = known.situation.rounds
-        if decision.forces and not _is_repeated(known):
-            rounds = {c: last for c, last in rounds.items() if c != decision.client_id}
-        return self.rounds.settling(ask.tenant, known.rounds, rounds.values())
-
-    def _asking(self, ask: LoginAsk, known: Known, decision: Decision) -> list[Op]:
-        """Return the writes of the round that begins with this decision."""
-        situation, client = known.situation, decision.client_id
-        if client is None or _is_repeated(known):
-            return []
-        new = Round(
-            subject=ask.subject,
-            client_id=client,
-            asked_at=situation.now,
-            login=situation.occasion.login,
-            message=ask.message,
-            captured=seen(situation.grants, client).captured,
-            wanted=in_order(decision.scopes),
-            orders=decision.orders,
-        )
-        orders = [order for order in situation.orders if order.id in decision.orders]
-        before, last = known.rounds.get(client), situation.rounds.get(client)
-        ops = self.rounds.asking(ask.tenant, new, orders, before, last)
-        return [*ops, *self._told(ask, situation, decision)]
 
     def _told(self, ask: LoginAsk, situation: Situation, decision: Decision) -> list[Op]:
         partition = self.gathering.inbox.subject_partition(ask.tenant, ask.subject)
@@ -156,7 +133,25 @@ class Deciding:
         )
 
 
+def _begun(ask: LoginAsk, known: Known, decision: Decision) -> Begun:
+    """Return the round that begins with a decision."""
+    situation, client = known.situation, decision.client_id or ""
+    new = Round(
+        subject=ask.subject,
+        client_id=client,
+        asked_at=situation.now,
+        login=situation.occasion.login,
+        message=ask.message,
+        captured=seen(situation.grants, client).captured,
+        wanted=in_order(decision.scopes),
+        orders=decision.orders,
+    )
+    orders = tuple(order for order in situation.orders if order.id in decision.orders)
+    return Begun(new, orders)
+
+
 def _is_repeated(known: Known) -> bool:
     """Tell whether this very message has its round already."""
     message = known.situation.occasion.message
-    return bool(message) and any(h.record.message == message for h in known.rounds.values())
+    rounds = by_client(known.rounds).values()
+    return bool(message) and any(last.message == message for last in rounds)

@@ -17,7 +17,8 @@ MOST_ROUNDS: Final = 3
 CAP: Final = 100
 """Refresh tokens that Google keeps alive per account and client; one more ends the oldest."""
 
-_QUIET: Final = frozenset({Reason.USABLE, Reason.NO_EVIDENCE})
+# Of several rounds' reasons not to be run, what is told: the one that says most.
+_SAYS_LITTLE: Final = (Reason.NOT_MET, Reason.USABLE, Reason.NO_EVIDENCE)
 
 
 def decide(situation: Situation) -> Decision:
@@ -35,8 +36,11 @@ def decide(situation: Situation) -> Decision:
         return Decision(Reason.OBSERVE)
     decisions = [_decide(situation, offer) for offer in situation.offers]
     forcing = next((found for found in decisions if found.forces), None)
-    telling = (found for found in decisions if found.reason not in _QUIET)
-    return forcing or next(telling, decisions[0])
+    return forcing or min(decisions, key=_silence)
+
+
+def _silence(decision: Decision) -> int:
+    return _SAYS_LITTLE.index(decision.reason) + 1 if decision.reason in _SAYS_LITTLE else 0
 
 
 def _decide(situation: Situation, offer: Offer) -> Decision:

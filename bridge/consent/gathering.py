@@ -14,10 +14,10 @@ from bridge.config.tenants import TenantSettings
 from bridge.consent.history import seen, settled
 from bridge.consent.offers import Wanted, offers_of, sign_in_client
 from bridge.consent.orders import Orders
-from bridge.consent.rounds import Rounds
+from bridge.consent.rounds import Rounds, by_client
 from bridge.consent.situation import UNDER_WAY_S, Occasion, Situation
 from bridge.google.scopes import normalise
-from bridge.model import Grant, Order, Round
+from bridge.model import Grant, Order, Round, SubjectRounds
 from bridge.vault.grants import Grants
 from bridge.vault.inbox import Inbox
 from bridge.vault.needs import Needs
@@ -59,7 +59,7 @@ class Known:
     """What is known about a login: all that decides it, and the rounds as they are stored."""
 
     situation: Situation
-    rounds: Mapping[str, Held[Round]]
+    rounds: Held[SubjectRounds] | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,7 +96,7 @@ class Gathering:
             needs=tuple(self.needs.of(ask.tenant, ask.subject)),
             waiting=self._waiting(ask, now),
         )
-        rounds = self.rounds.of(ask.tenant, ask.subject)
+        rounds = self.rounds.held(ask.tenant, ask.subject)
         situation = Situation(
             now=now,
             policy=settings.recovery,
@@ -107,7 +107,7 @@ class Gathering:
             grants=tuple(wanted.grants),
             needs=tuple(wanted.needs),
             orders=self._orders(ask),
-            rounds=_settled(rounds, wanted, now, is_returned=ask.is_returned),
+            rounds=_settled(by_client(rounds), wanted, now, is_returned=ask.is_returned),
         )
         return Known(situation, rounds)
 
@@ -153,14 +153,14 @@ class Gathering:
 
 
 def _settled(
-    rounds: Mapping[str, Held[Round]], wanted: Wanted, now: int, *, is_returned: bool
+    rounds: Mapping[str, Round], wanted: Wanted, now: int, *, is_returned: bool
 ) -> dict[str, Round]:
     return {
         client: settled(
-            held.record,
+            last,
             seen(wanted.grants, client, wanted.waiting.get(client, 0)),
             now,
             is_returned=is_returned,
         )
-        for client, held in rounds.items()
+        for client, last in rounds.items()
     }

@@ -1,4 +1,4 @@
-"""The rounds in which users were asked to consent: one record a subject and client.
+"""The rounds in which users were asked to consent: one record a subject, one round a client.
 
 Owns these records and the marks that an order leaves on the users it had asked. What a round came
 to is `history`'s.
@@ -6,7 +6,7 @@ to is `history`'s.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -16,8 +16,8 @@ from bridge.audit.act import Act, ActType
 from bridge.audit.log import AuditLog
 from bridge.clock import Clock
 from bridge.consent.history import asked_anew, ended
-from bridge.model import BRIDGE, HOOK, USER, Asked, Cause, Order, Outcome, Round
-from bridge.store.base import Op, Query, Ref, StoreConflictError
+from bridge.model import BRIDGE, HOOK, USER, Asked, Cause, Order, Outcome, Round, SubjectRounds
+from bridge.store.base import Op, Ref, StoreConflictError
 from bridge.vault.inbox import Inbox
 from bridge.vault.records import Held, Index, Records
 
@@ -36,6 +36,14 @@ _ACTS: Final = {
 
 
 @dataclass(frozen=True, slots=True)
+class Begun:
+    """A round that begins, and the orders behind it."""
+
+    round: Round
+    orders: tuple[Order, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Rounds:
     """Reads rounds, and makes the writes about them."""
 
@@ -44,10 +52,13 @@ class Rounds:
     audit: AuditLog
     clock: Clock
 
-    def of(self, tenant: str, subject: str) -> dict[str, Held[Round]]:
+    def held(self, tenant: str, subject: str) -> Held[SubjectRounds] | None:
+        """Return the record of a subject's rounds."""
+        return self.records.get(self._ref(tenant, subject), SubjectRounds)
+
+    def last(self, tenant: str, subject: str) -> dict[str, Round]:
         """Return a subject's last round for each client."""
-        query = Query(KIND, partition=self.inbox.subject_partition(tenant, subject))
-        return {held.record.client_id: held for held in self.records.every(query, Round)}
+        return by_client(self.held(tenant, subject))
 
     def settle(self, tenant: str, subject: str, client_id: str, outcome: Outcome) -> None:
         """Write down what came of the round under way; nothing if none is.
@@ -55,64 +66,53 @@ class Rounds:
         For whoever sees the end of it with own eyes. A denial or an abandonment gives way to a
         consent that came after all.
         """
-        while (held := self.of(tenant, subject).get(client_id)) is not None:
-            before = held.record.outcome
-            if before in (outcome, Outcome.GIVEN) or (before and outcome is not Outcome.GIVEN):
+        while True:
+            held = self.held(tenant, subject)
+            rounds = by_client(held)
+            last = rounds.get(client_id)
+            if last is None or last.outcome in (outcome, Outcome.GIVEN):
                 return
-            after = ended(held.record, outcome, int(self.clock.now()))
+            if last.outcome is not None and outcome is not Outcome.GIVEN:
+                return
+            rounds[client_id] = ended(last, outcome, int(self.clock.now()))
             try:
-                self.records.store.commit(self.settling(tenant, {client_id: held}, [after]))
+                self.records.store.commit(self.writes(tenant, subject, held, rounds))
             except StoreConflictError:
                 continue
             return
 
-    def settling(
-        self, tenant: str, before: Mapping[str, Held[Round]], after: Iterable[Round]
-    ) -> list[Op]:
-        """Return the writes of rounds that have become others than they were."""
-        ops: list[Op] = []
-        for last in after:
-            held = before[last.client_id]
-            if held.record == last:
-                continue
-            ops.append(self.records.replace(held, last))
-            if last.outcome is not None and held.record.outcome is not last.outcome:
-                ops += self._told(tenant, last, last.outcome)
-        return ops
-
-    def asking(
+    def writes(
         self,
         tenant: str,
-        new: Round,
-        orders: Iterable[Order],
-        before: Held[Round] | None,
-        last: Round | None,
+        subject: str,
+        before: Held[SubjectRounds] | None,
+        settled: Mapping[str, Round],
+        begun: Begun | None = None,
     ) -> list[Op]:
-        """Return the writes of a new round.
+        """Return the writes of rounds that ended, and of one that begins.
 
         Args:
-            tenant: whose subject is asked.
-            new: the round.
-            orders: those behind it.
-            before: the record that it takes the place of.
-            last: that record as it has been settled since.
+            tenant: whose IdP it is.
+            subject: who is asked.
+            before: the record that is written over.
+            settled: its rounds as they have been settled since.
+            begun: the new round; it takes the place of the last one for its client.
         """
-        partition = self.inbox.subject_partition(tenant, new.subject)
-        round_ = asked_anew(last, new)
-        index = Index(tenant=tenant, expires_at=new.asked_at + _KEPT_S)
-        ref = Ref(KIND, partition, self.records.keys.hasher.index("round", new.client_id))
-        ops: list[Op] = []
-        if before is None:
-            ops.append(self.records.put(ref, round_, index))
-        else:
-            ops.append(self.records.replace(before, round_, index))
-            if last is not None and last.outcome is not None and last != before.record:
-                # It ends in the same commit in which the next one takes its place. A mark that the
-                # new round writes is not written twice.
-                reused = {order.id for order in orders}
-                rest = replace(last, orders=tuple(o for o in last.orders if o not in reused))
-                ops += self._told(tenant, rest, last.outcome)
-        return [*ops, *(self._marked(order, partition, new.asked_at) for order in orders)]
+        was, after = by_client(before), dict(settled)
+        orders: tuple[Order, ...] = ()
+        if begun is not None:
+            new, orders = begun.round, begun.orders
+            after[new.client_id] = asked_anew(settled.get(new.client_id), new)
+        if after == was:
+            return []
+        ops = [self._record(tenant, subject, before, after)]
+        partition = self.inbox.subject_partition(tenant, subject)
+        ops += (self._marked(order, partition) for order in orders)
+        reused = {order.id for order in orders}  # a mark is not written twice in one commit
+        for client, last in settled.items():
+            if last.outcome is not None and last.outcome is not was[client].outcome:
+                ops += self._told(tenant, last, last.outcome, reused)
+        return ops
 
     def is_fulfilled(self, order: Order, subject: str) -> bool:
         """Tell whether a user has consented because of an order."""
@@ -120,21 +120,38 @@ class Rounds:
         row = self.records.store.get(self._mark_ref(order.id, partition))
         return row is not None and row.state == Outcome.GIVEN
 
-    def _marked(self, order: Order, partition: str, now: int) -> Op:
+    def _record(
+        self,
+        tenant: str,
+        subject: str,
+        before: Held[SubjectRounds] | None,
+        after: Mapping[str, Round],
+    ) -> Op:
+        rounds = tuple(after[client] for client in sorted(after))
+        record = SubjectRounds(rounds=rounds)
+        expires_at = max(last.asked_at for last in rounds) + _KEPT_S
+        index = Index(tenant=tenant, expires_at=expires_at)
+        if before is None:
+            return self.records.put(self._ref(tenant, subject), record, index)
+        return self.records.replace(before, record, index)
+
+    def _marked(self, order: Order, partition: str) -> Op:
         ref = self._mark_ref(order.id, partition)
         index = Index(
             tenant=order.tenant, subject=order.id, state=OPEN, expires_at=order.expires_at
         )
-        mark = Asked(order=order.id, at=now)
+        mark = Asked(order=order.id, at=int(self.clock.now()))
         held = self.records.get(ref, Asked)
         if held is None:
             return self.records.put(ref, mark, index)
         return self.records.replace(held, mark, index)
 
-    def _told(self, tenant: str, last: Round, outcome: Outcome) -> Iterable[Op]:
+    def _told(
+        self, tenant: str, last: Round, outcome: Outcome, reused: Collection[str]
+    ) -> Iterable[Op]:
         """Yield what else is written when a round ends: on its orders' marks, and in the audit."""
         partition = self.inbox.subject_partition(tenant, last.subject)
-        for order in last.orders:
+        for order in (order for order in last.orders if order not in reused):
             mark = self.records.get(self._mark_ref(order, partition), Asked)
             if mark is not None and mark.index.state != Outcome.GIVEN:
                 index = replace(mark.index, state=outcome.value)
@@ -146,13 +163,18 @@ class Rounds:
             cause=Cause(actor),
             subject=last.subject,
             client=last.client_id,
-            details=_details(last),
+            details=tuple(("order", order) for order in last.orders),
         )
         yield self.audit.op(partition, act)
 
     def _mark_ref(self, order_id: str, partition: str) -> Ref:
         return Ref(ASKED, partition, self.records.keys.hasher.index("asked", order_id))
 
+    def _ref(self, tenant: str, subject: str) -> Ref:
+        partition = self.inbox.subject_partition(tenant, subject)
+        return Ref(KIND, partition, self.records.keys.hasher.index("rounds"))
 
-def _details(last: Round) -> tuple[tuple[str, str], ...]:
-    return tuple(("order", order) for order in last.orders)
+
+def by_client(held: Held[SubjectRounds] | None) -> dict[str, Round]:
+    """Return a record's rounds by their clients."""
+    return {last.client_id: last for last in held.record.rounds} if held else {}

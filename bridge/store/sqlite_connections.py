@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import random
 import sqlite3
-import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -30,10 +29,10 @@ LOCK_BUDGET: Final = 5.0
 # one waited 3.8 s. With short random naps the longest wait was 33 ms.
 _NAP: Final = (0.0001, 0.001)
 _LOOK_EVERY: Final = 1.0
-# A thread gives Python's lock away in the middle of a read. With a connection for each of hundreds
-# of threads they all begin, and then all wait for that lock in the midst of theirs: readers of
-# other grants behind them. One in turn also finds its memory warm: 640 connections are 640 caches.
-_READERS: Final = int(__import__("os").environ.get("XR","8"))
+# Readings at once. A thread gives Python's lock away in the midst of each: with a connection for
+# every thread, hundreds began together, and readers of other grants waited behind them all. The
+# memory of a connection that was used just now is warm besides.
+_READERS: Final = 8
 _BUSY: Final = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED})
 _random: Final = random.SystemRandom()
 

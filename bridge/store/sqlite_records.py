@@ -86,7 +86,8 @@ class Records:
             return []
         if query.after_position is not None:
             return self._by_position(kind, query)
-        shape, parameters = 0, [kind]
+        shape = 0
+        parameters: list[Any] = [kind]
         for bit, value in zip(_BITS, _FILTERS(query), strict=True):
             if value is not None:
                 # An empty text is another filter: the partial indexes leave it out.
@@ -94,7 +95,7 @@ class Records:
                 parameters.append(value)
         if query.after is not None:
             shape |= _AFTER
-            parameters += query.after[1:]
+            parameters += list[Any](query.after[1:])
         parameters.append(query.limit)
         listings = self._listings.get(shape)
         if listings is None:

@@ -17,7 +17,6 @@ from bridge.google.scopes import SIGN_IN, covering, normalise, scopes_for
 from bridge.model import Caller, Grant
 from bridge.tokens.wire import TokenRequest
 
-
 _REMEMBERED: Final = (
     256  # sets of scopes: few are in use, and each takes longer to make than to find
 )

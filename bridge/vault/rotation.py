@@ -30,8 +30,8 @@ from bridge.model import (
     Pending,
     Record,
     Recorded,
-    Round,
     Server,
+    SubjectRounds,
     Unbound,
 )
 from bridge.store.base import Op, Query, Row, StoreConflictError
@@ -55,7 +55,7 @@ KINDS: Final[dict[str, type[Record]]] = {
     "event": Event,
     "link": Link,
     "pending": Pending,
-    "round": Round,
+    "round": SubjectRounds,
     "order": Order,
     "asked": Asked,
     "foreseen": Foreseen,

@@ -188,6 +188,12 @@ def test_a_cursor_is_the_same_after_its_text() -> None:
     assert parse_cursor(format_cursor(place)) == place
 
 
+def test_a_cursor_beyond_what_a_store_counts_to_is_none() -> None:
+    """Found by a request with `after=e_0000000000000000`, which was answered by a 500."""
+    with pytest.raises(ValueError, match="63 bits"):
+        parse_cursor("e_0000000000000000")
+
+
 def test_a_cursor_from_before_a_restore_is_refused(audit: Audit) -> None:
     """Where a place has another event by now, or none yet, the poller is told to begin anew."""
     audit.note("a")

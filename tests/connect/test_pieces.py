@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 
+import msgspec
 import pytest
 
 from bridge.connect.asking import wish_of
@@ -72,6 +73,17 @@ def test_consent_is_forced_exactly_where_nothing_works(state: State, *, named: b
     assert wish.held == (frozenset({CALENDAR}) if state in USABLE else frozenset())
     assert wish.scopes == SIGN_IN | {DRIVE} | wish.held
     assert wish.login_hint == "ann"
+
+
+@pytest.mark.parametrize(("captured_at", "forced"), [(99, True), (100, False)])
+def test_a_login_s_consent_is_forced_until_it_was_given(captured_at: int, *, forced: bool) -> None:
+    """An order means users whose grant works too; what they gave since is not asked for again."""
+    link = a_link(account_sub="ann", purpose=LinkPurpose.LOGIN, created_at=100)
+    grant = a_grant("ann", State.ACTIVE)
+    assert grant.live is not None
+    captured = msgspec.structs.replace(grant.live, time=captured_at)
+    grant = msgspec.structs.replace(grant, live=captured)
+    assert wish_of(link, [grant]).is_forced is forced
 
 
 def test_another_account_s_token_does_not_help_the_one_that_is_named() -> None:

@@ -47,8 +47,7 @@ class Scene(World):
         return User(self, self.account(), subject)
 
     def rounds(self, subject: str) -> dict[str, Round]:
-        held = self.services.consenting.deciding.rounds.of(TENANT, subject)
-        return {client: it.record for client, it in held.items()}
+        return self.services.consenting.deciding.rounds.last(TENANT, subject)
 
 
 @dataclass

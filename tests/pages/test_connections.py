@@ -299,7 +299,7 @@ def test_while_google_is_down_a_revocation_goes_on_by_itself(site: Site) -> None
 
 
 def test_every_act_of_the_user_is_told_as_the_users(site: Site) -> None:
-    """The audit record says who forgot a grant, and who made the link to connect one."""
+    """The audit record says who forgot a grant, and who made which link."""
     site.signed_in("u1", ADA)
     browser = opened(site)
     browser.post(f"{PAGE}/connect", data={"csrf": form_token(browser)})
@@ -309,7 +309,11 @@ def test_every_act_of_the_user_is_told_as_the_users(site: Site) -> None:
         for held in site.events()
         if held.record.type in {"forgotten", "link_created"}
     }
-    assert actors == {("forgotten", "user"), ("link_created", "user")}
+    assert actors == {
+        ("link_created", "backend"),
+        ("link_created", "user"),
+        ("forgotten", "user"),
+    }
 
 
 def test_more_access_is_asked_for_what_backends_wanted_in_vain(site: Site) -> None:

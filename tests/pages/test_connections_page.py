@@ -7,6 +7,7 @@ import re
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from bridge.errors import BridgeError
 from bridge.model import State
 from tests.browsing import assert_accessible, photograph
 from tests.pages.conftest import Site
@@ -133,6 +134,26 @@ def test_a_way_through_google_without_a_stop_reaches_the_app(page: Page, site: S
 
     expect(page.get_by_role("heading", name="At the app")).to_be_visible()
     assert [arrival["status"] for arrival in site.app.arrivals] == ["connected"]
+
+
+def test_a_page_sent_to_a_victim_attaches_nothing(page: Page, site: Site) -> None:
+    """Whoever connects on somebody else's page has connected nothing to anybody."""
+    site.signed_in("attacker", "eve@example.com")
+    site.account(ADA)
+    opened(page, site, "attacker")
+    page.get_by_role("button", name="Connect another account").click()
+    page.get_by_role("button", name="Continue to Google").click()
+    consents(page, ADA)
+    expect(page.get_by_role("heading", name="At the app")).to_be_visible()
+
+    # The app's backend names the subject of its own session: the victim's.
+    code = site.app.arrivals[0]["code"]
+    with pytest.raises(BridgeError):
+        site.redeem(code, "victim")
+    with pytest.raises(BridgeError):
+        site.redeem(code, "attacker")
+    assert site.grants_of("victim") == []
+    assert [grant.account.email for grant in site.grants_of("attacker")] == ["eve@example.com"]
 
 
 def test_the_link_opens_in_one_browser_only(page: Page, chromium: Browser, site: Site) -> None:

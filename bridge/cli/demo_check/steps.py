@@ -77,6 +77,7 @@ class Check:
         """Yield each step's result as soon as there is one."""
         steps: tuple[tuple[str, Callable[[], str]], ...] = (
             ("serving", self._serving),
+            ("connected", self._begin),
             ("disconnect", self._disconnect),
             ("reconnect", self._reconnect),
             ("account and scopes", self._account_and_scopes),
@@ -101,11 +102,14 @@ class Check:
         _, version = self._bridge.get("/version")
         return f"{version.get('name')} {version.get('version')} at {self._bridge.url}"
 
+    def _begin(self) -> str:
+        present = self._connected()
+        if present:
+            return f"{len(present)} grant(s) to begin with"
+        return f"{self._connect()} as {self._grant['account']['email']}, to begin with"
+
     def _disconnect(self) -> str:
         present = self._connected()
-        if not present:
-            self._connect()
-            present = self._connected()
         for grant in present:
             status, body = self._bridge.delete(f"/v1/grants/{grant['id']}")
             if status >= HTTPStatus.BAD_REQUEST:
