@@ -74,7 +74,9 @@ def create(  # noqa: PLR0913 - a command's options
             raise invalid("Choose by options, give --subjects, or take --everybody: one of them.")
         wish = OrderRequest(
             tenant=tenant_of(services.settings, tenant),
-            reason=_checked(text, Label, "because"),
+            reason=_checked(
+                text, Label, "--because is no text of up to 128 printable ASCII characters."
+            ),
             filter=None if subjects else _wish(wanted),
             subjects=_names(subjects) if subjects else None,
             include_active=include_active,
@@ -147,15 +149,18 @@ def _wish(wanted: Filter) -> FilterWish:
 
 def _names(file: TextIO) -> tuple[str, ...]:
     lines = (line.strip() for line in file)
-    names = tuple(_checked(line, Name, f"subjects line {n}") for n, line in enumerate(lines, 1))
+    names = tuple(
+        _checked(line, Name, f"Line {number} of the list is no user id.")
+        for number, line in enumerate(lines, 1)
+    )
     if not 0 < len(names) <= MOST_SUBJECTS:
         raise invalid(f"A list has 1 to {MOST_SUBJECTS:,} user ids.", field="subjects")
     return names
 
 
-def _checked(text: str, kind: object, field: str) -> str:
+def _checked(text: str, kind: object, otherwise: str) -> str:
     """Return a text that is of a wire type, as the API would take it."""
     try:
         return str(msgspec.convert(text, kind))
     except msgspec.ValidationError:
-        raise invalid("This text is not of the form that it takes.", field=field) from None
+        raise invalid(otherwise) from None

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import pytest
 
+from bridge.consent.situation import Decision, Reason
 from bridge.model import Outcome
 from tests.consent.scene import SCOPES, Scene, User
 from tests.kit import CALENDAR, DAY, DRIVE, MAIL, SIGN_IN
@@ -261,3 +265,15 @@ def test_short_scope_names_are_understood(stage: Scene, user: User) -> None:
     long_name = "https://www.googleapis.com/auth/userinfo.email"
     stage.set(required_scopes=f'["{long_name}"]')
     assert user.asks(scopes=f"{SIGN_IN} {CALENDAR}".split())["reason"] == "grant_usable"
+
+
+def test_every_reason_is_told_to_the_adapters_author() -> None:
+    """The page's tables have each of them, under what it stands for."""
+    page = (Path(__file__).parents[2] / "hooks" / "README.md").read_text()
+    _, consent, goes_on = re.split(
+        r"^\| `(?:consent|continue)` because \| \|$", page, flags=re.MULTILINE
+    )
+    told = {"consent": consent, "continue": goes_on.partition("\nMore may come")[0]}
+    for reason in Reason:
+        decision = "consent" if Decision(reason).forces else "continue"
+        assert f"`{reason}`" in told[decision].partition("\n\n")[0]

@@ -15,6 +15,7 @@ import pytest
 from werkzeug.test import Client as HttpClient
 from werkzeug.test import TestResponse
 
+from bridge.admin.order_views import OrderRequest
 from bridge.errors import ANSWERS, Code
 from bridge.tokens.wire import TokenRequest
 from bridge.web.apps import internal_routes
@@ -83,7 +84,10 @@ def variables(bridge_world: ConnectWorld) -> dict[str, str]:
     key = bridge_world.key().removeprefix("Bearer ")
     link = bridge_world.link("u3")
     code = code_of(bridge_world.browser(bridge_world.account()).connect(link))
-    of_link = {"LINK": bridge_world.id_of(link), "CODE": code}
+    wish = OrderRequest(tenant="acme", reason="why", subjects=("u9",))
+    order = bridge_world.services.orders.create(bridge_world.caller(), wish).order
+    assert order is not None
+    of_link = {"LINK": bridge_world.id_of(link), "CODE": code, "ORDER": order.id}
     return {"BRIDGE": "", "KEY": key, "GRANT": grant} | of_link
 
 
@@ -101,7 +105,7 @@ def test_the_examples_run_and_answer_as_printed(
         if example.printed is not None:
             assert alike(example.printed, told), (example.printed, told)
         path = response.request.path.replace(variables["GRANT"], "{grant}")
-        path = path.replace(variables["LINK"], "{link}")
+        path = path.replace(variables["LINK"], "{link}").replace(variables["ORDER"], "{order}")
         asked.add((response.request.method, path))
 
     hook = ("POST", "/hooks/{tenant}")
