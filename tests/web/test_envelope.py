@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator
 from typing import Any
@@ -12,6 +13,7 @@ from werkzeug.test import EnvironBuilder, TestResponse, run_wsgi_app
 
 from bridge.config import HookListener
 from bridge.web.apps import internal_routes
+from bridge.web.route import request_id_of
 from tests.kit import TENANT, World, world
 from tests.web.conftest import Backend, assert_problem, http_of, token_request
 
@@ -190,6 +192,22 @@ def test_a_request_keeps_a_sound_id(*, given: str, echoed: bool, asking: Backend
 def test_two_requests_have_two_ids(asking: Backend) -> None:
     """Ids that the bridge makes are its own each."""
     assert len({asking.get("/live").headers["X-Request-Id"] for _ in range(20)}) == 20
+
+
+def test_a_forked_process_gives_other_ids() -> None:
+    """What a process and its child call their requests is never the same."""
+    ours = {request_id_of({}) for _ in range(3)}
+    reading, writing = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.write(writing, " ".join(request_id_of({}) for _ in range(3)).encode())
+        os._exit(0)
+    os.waitpid(child, 0)
+    os.close(writing)
+    theirs = set(os.read(reading, 4096).decode().split())
+    os.close(reading)
+    assert len(theirs) == 3
+    assert not theirs & (ours | {request_id_of({}) for _ in range(3)})
 
 
 def test_the_public_listener_has_nothing_internal(shared: World, public: HttpClient) -> None:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
+import time
+from contextlib import suppress
 from enum import Enum
 from typing import Annotated, Any
 
@@ -153,6 +156,38 @@ def test_what_names_look_like_is_let_in(field: str, text: str) -> None:
     assert getattr(read_json(OUTER, json.dumps({field: text}).encode()), field) == text
 
 
+LONG_AGO = r"(?!.*(?:1//|ya29\.|GOCSPX-)[A-Za-z0-9_-]{8})"
+PIECES = st.sampled_from(
+    ["1", "1/", "1//", "/", "y", "ya29", "ya29.", "G", "GOCSPX", "GOCSPX-", "a", "_-9Zabcd"]
+)
+
+
+@pytest.mark.parametrize(
+    ("field", "others"),
+    [("name", r"[^\x00-\x1f\x7f]+"), ("word", "[!-~]+"), ("label", "[ -~]+")],
+)
+@given(text=st.lists(PIECES | st.characters(exclude_categories=["Cs"])).map("".join))
+def test_a_name_is_what_a_look_over_the_whole_of_it_allows(
+    field: str, others: str, text: str
+) -> None:
+    """The quick pattern lets in exactly what the plain one does: no token anywhere in it."""
+    allowed = re.fullmatch(LONG_AGO + others, text[:100]) is not None
+    if allowed:
+        assert getattr(read_json(OUTER, json.dumps({field: text[:100]}).encode()), field)
+    else:
+        assert refused({field: text[:100]}).field == field
+
+
+@pytest.mark.parametrize("text", ["1" * 255, "1yG" * 85, "1/" * 127, "y" * 255 + "\n"])
+def test_no_text_makes_a_pattern_slow(text: str) -> None:
+    """Time grows with the length of a text and not with its square or worse."""
+    begun = time.process_time()
+    for _ in range(100):
+        with suppress(BridgeError):
+            read_json(OUTER, json.dumps({"name": text, "word": text}).encode())
+    assert time.process_time() - begun < 1
+
+
 @pytest.mark.parametrize(
     "raw",
     [
@@ -191,6 +226,8 @@ def test_deep_nesting_is_told_so() -> None:
     [
         (b'{"name":"a","name":"b"}', "name"),
         (b'{"name":"a","n\\u0061me":"b"}', "name"),
+        (b'{"name":"name","word":"w","name":"x"}', "name"),
+        (b'{"inner":{"number":1,"number":2}}', "number"),
         (b'{"name" : "a" , "word":"b", "name"\n: "a"}', "name"),
         (b'{"anything":{"a":1,"b":{"c":[{"k":1,"k":1}]}}}', "k"),
         (b'{"anything":{"":1,"":2}}', None),
