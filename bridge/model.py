@@ -68,6 +68,7 @@ class RefreshToken(Record, frozen=True):
         verdict: why Google refuses it for now though it is not dead; None if it does not.
         lifetime: Google's `refresh_token_expires_in` in seconds, if it came with one.
         account_proven: an ID token signed by Google came with it.
+        untried_since: when a candidate came in; 0 once it is proven.
     """
 
     sealed: bytes
@@ -80,6 +81,7 @@ class RefreshToken(Record, frozen=True):
     verdict: str | None = None
     lifetime: int | None = None
     account_proven: bool = False
+    untried_since: int = 0
 
 
 class AccessToken(Record, frozen=True):

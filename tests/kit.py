@@ -9,11 +9,12 @@ from __future__ import annotations
 import base64
 import json
 import secrets
+import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from werkzeug.test import Client as HttpClient
 from werkzeug.test import TestResponse
@@ -29,6 +30,9 @@ from bridge.signing.webhooks import sign
 from bridge.tokens.wire import TokenAnswer as Served
 from bridge.tokens.wire import TokenRequest
 from bridge.web.apps import internal, public
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIApplication
 
 CALENDAR = "https://www.googleapis.com/auth/calendar"
 DRIVE = "https://www.googleapis.com/auth/drive"
@@ -88,6 +92,8 @@ class World:
         self.key_file = folder / "bridge.keys.json"
         write_keys(self.key_file, generate(clock.now()))
         self.services: Services = self._built()
+        self._app_lock = threading.Lock()
+        self._app: tuple[Services, WSGIApplication] | None = None
 
     def toml(self, **google: object) -> str:
         """Return the settings; `google` overrides options of its table."""
@@ -249,7 +255,12 @@ class World:
     @property
     def http(self) -> HttpClient:
         """The internal listener's app."""
-        return HttpClient(internal(self.services))
+        # Building one takes longer than most requests, and Python 3.11 compiles werkzeug's routes
+        # in one thread at a time only.
+        with self._app_lock:
+            if self._app is None or self._app[0] is not self.services:
+                self._app = self.services, internal(self.services)
+            return HttpClient(self._app[1])
 
     @property
     def public_http(self) -> HttpClient:

@@ -251,12 +251,13 @@ def _may_widen(grant: Grant, now: float) -> bool:
 
     The user may just have consented to more: asking them again would mint one token more.
     """
-    times = [token.time for token in contenders(grant)]
-    if not times:
+    # Not by the time of its consent: the message that brought it may have been late.
+    came = [token.untried_since for token in contenders(grant)]
+    if not came:
         return False
     last = grant.refreshed_at or 0
     # One that came before had its turn and got no answer: not again at every read.
-    return max(times) >= last or now - last >= _PROVEN_LATELY_S
+    return max(came) >= last or now - last >= _PROVEN_LATELY_S
 
 
 def _label(account: Account) -> AccountLabel:

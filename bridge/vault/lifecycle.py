@@ -33,7 +33,8 @@ def admit(grant: Grant, token: RefreshToken, now: int) -> Grant:
     )
     if _is_too_old(grant, token):
         return known
-    newest_first = sorted((token, *grant.candidates), key=lambda t: t.time, reverse=True)
+    candidate = replace(token, untried_since=now)
+    newest_first = sorted((candidate, *grant.candidates), key=lambda t: t.time, reverse=True)
     return settle(known, now, candidates=tuple(newest_first[:CANDIDATES_KEPT]))
 
 
@@ -81,7 +82,7 @@ def prove(grant: Grant, mark: bytes, scopes: tuple[str, ...], now: int) -> Grant
     held = _held(grant, mark)
     if held is None:
         return grant
-    token = replace(held, scopes=scopes, verdict=None)
+    token = replace(held, scopes=scopes, verdict=None, untried_since=0)
     live = grant.live
     if live is not None and live.mark == mark:
         # An access token for "all scopes" means those of its time.

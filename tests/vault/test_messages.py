@@ -70,6 +70,20 @@ def test_in_whatever_order_consents_arrive_the_widest_serves(
     assert CALENDAR in bridge_world.read("u1", CALENDAR).scope
 
 
+def test_a_consent_that_comes_late_takes_effect_at_the_next_read(bridge_world: World) -> None:
+    """Its message comes just after a refresh that is later than the consent itself."""
+    account = bridge_world.account()
+    first = _message(bridge_world, account, f"{SIGN_IN} {CALENDAR}")
+    late = _message(bridge_world, account, _WIDE)
+    bridge_world.clock.advance(60)
+    bridge_world.hook(first)
+    bridge_world.read("u1", CALENDAR)
+
+    bridge_world.hook(late)
+
+    assert DRIVE in bridge_world.read("u1", DRIVE).scope
+
+
 def test_the_last_of_two_unread_consents_takes_effect_at_once(bridge_world: World) -> None:
     """Where two tokens wait unproven, the first read already has what the later one grants."""
     account = bridge_world.account()

@@ -17,6 +17,7 @@ from bridge.admin.keys import KeyAdmin
 from bridge.capture.importing import Fate
 from bridge.cli.commands import bridge
 from bridge.config.keys import read_keys
+from bridge.consent.gathering import LoginAsk
 from bridge.errors import BridgeError, Code
 from bridge.model import (
     BY_ITSELF,
@@ -95,10 +96,24 @@ def _story(world: World) -> None:
     world.grant("u2")
     world.hook({"type": "user_deleted", "tenant": TENANT, "subject": "u2"})
     _waiting_connection(world)
+    _ordered_consent(world)
     world.google.clients.rotate_secret(world.client)
     world.clock.advance(2 * HOUR)
     with pytest.raises(BridgeError):
         world.read("u1")
+
+
+def _ordered_consent(world: World) -> None:
+    """Leave an order, a user who was asked because of it, and what other policies would do."""
+    order = {"tenant": TENANT, "reason": "new feature", "subjects": ["u3"], "include_active": True}
+    key = {"Authorization": world.key("admin")}
+    assert world.http.post("/v1/admin/orders", json=order, headers=key).status_code == 200
+    login = {"id": "l3", "can_redirect": True, "client_id": world.client.client_id}
+    asked = world.hook({"type": "decide", "tenant": TENANT, "subject": "u3", "login": login})
+    assert asked["decision"] == "consent"
+    deciding = world.services.consenting.deciding
+    known = deciding.gathering.known(LoginAsk(tenant=TENANT, subject="u3"), by_url=False)
+    deciding.foresight.note(TENANT, "u3", known.situation)
 
 
 def _waiting_connection(world: World) -> None:
