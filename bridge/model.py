@@ -142,6 +142,7 @@ class Grant(Record, frozen=True):
         forgotten_at: when it was last forgotten; the same holds.
         created_at, changed_at, refreshed_at: its beginning, last change of state, last success.
         began_missing: its first login brought no refresh token.
+        consented_at: the time of the newest refresh token that was ever captured.
     """
 
     id: str
@@ -166,6 +167,7 @@ class Grant(Record, frozen=True):
     changed_at: int = 0
     refreshed_at: int | None = None
     began_missing: bool = False
+    consented_at: int = 0
 
     @property
     def granted(self) -> tuple[str, ...]:
@@ -245,12 +247,19 @@ class Recorded(Record, frozen=True):
 
 
 class Need(Record, frozen=True):
-    """A backend asked in vain."""
+    """A backend asked in vain.
+
+    Attributes:
+        scopes: what it wanted, all together.
+        at: when it last asked for any of them, Unix seconds.
+        times: the same for each scope, in their order.
+    """
 
     subject: str
     client_id: str
     scopes: tuple[str, ...]
     at: int
+    times: tuple[int, ...] = ()
 
 
 class Circuit(Record, frozen=True):

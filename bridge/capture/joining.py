@@ -1,7 +1,8 @@
 """Joining the captures of logins with what was said of whose logins they are.
 
-Owns which capture a binding may claim: one whose account Google proved, and no other. Captures and
-bindings come in any order, and from many processes at once.
+Owns which capture a binding may claim: one whose account Google proved, and no other. With it the
+subject gets what earlier logins of that account left behind unbound. Captures and bindings come in
+any order, and from many processes at once.
 """
 
 from __future__ import annotations
@@ -117,9 +118,39 @@ class Joining:
                     retirement = None  # it has claimed another capture meanwhile
                 continue
             self.admission.recheck_farewell(arrival.identity, arrival.time)
+            self._take_along(arrival.identity, unbound.ref.partition)
             return True
         log.warning("join_postponed", tenant=tenant, partition=unbound.ref.partition)
         return False
+
+    def _take_along(self, heir: Identity, partition: str) -> None:
+        """Give a subject what the same account's earlier logins captured and nobody claimed.
+
+        A user who gives up on the IdP's own pages leaves a refresh token behind, and Google gives
+        none at the next login. It stays where it is too: its own binding may only be late.
+        """
+        bindings = self.inbox.bindings(partition)
+        for held in self.inbox.unbound(partition):
+            left = held.record
+            is_other = left.client_id != heir.client_id or left.token is None
+            if is_other or _claims(left, bindings) is not None:
+                continue
+            proven = self._proven(heir.tenant, partition, left)
+            if proven is not None:
+                self._copy(heir, proven)
+
+    def _copy(self, heir: Identity, proven: Unbound) -> None:
+        arrival = Arrival(
+            identity=heir, account=proven.account, token=proven.token, time=proven.time
+        )
+        for _ in range(_TRIES):
+            entry = self.admission.enter(arrival)
+            try:
+                self.records.store.commit(entry.ops)
+            except StoreConflictError:
+                continue
+            self.admission.recheck_farewell(heir, arrival.time)
+            return
 
 
 def _claims(unbound: Unbound, bindings: Sequence[Held[Binding]]) -> Held[Binding] | None:

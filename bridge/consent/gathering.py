@@ -17,7 +17,7 @@ from bridge.consent.orders import Orders
 from bridge.consent.rounds import Rounds, by_client
 from bridge.consent.situation import UNDER_WAY_S, Occasion, Situation
 from bridge.google.scopes import normalise
-from bridge.model import Grant, Order, Round, SubjectRounds
+from bridge.model import Grant, Order, Outcome, Round, SubjectRounds
 from bridge.vault.grants import Grants
 from bridge.vault.inbox import Inbox
 from bridge.vault.needs import Needs
@@ -97,6 +97,7 @@ class Gathering:
             waiting=self._waiting(ask, now),
         )
         rounds = self.rounds.held(ask.tenant, ask.subject)
+        settled = _settled(by_client(rounds), wanted, now, is_returned=ask.is_returned)
         situation = Situation(
             now=now,
             policy=settings.recovery,
@@ -106,8 +107,8 @@ class Gathering:
             offers=offers_of(settings, wanted),
             grants=tuple(wanted.grants),
             needs=tuple(wanted.needs),
-            orders=self._orders(ask),
-            rounds=_settled(by_client(rounds), wanted, now, is_returned=ask.is_returned),
+            orders=self._orders(ask, settled),
+            rounds=settled,
         )
         return Known(situation, rounds)
 
@@ -143,11 +144,19 @@ class Gathering:
             and (unbound.login == login or now - unbound.time < UNDER_WAY_S)
         }
 
-    def _orders(self, ask: LoginAsk) -> tuple[Order, ...]:
+    def _orders(self, ask: LoginAsk, settled: Mapping[str, Round]) -> tuple[Order, ...]:
+        # A consent that this very look has come upon is not written down yet.
+        given = {
+            order
+            for last in settled.values()
+            if last.outcome is Outcome.GIVEN
+            for order in last.orders
+        }
         return tuple(
             order
             for order in self.orders.in_force(ask.tenant)
-            if self.orders.names(order, ask.subject)
+            if order.id not in given
+            and self.orders.names(order, ask.subject)
             and not self.rounds.is_fulfilled(order, ask.subject)
         )
 

@@ -27,11 +27,13 @@ class Seen:
     Attributes:
         captured: how many refresh tokens ever came.
         refreshed_at: when a refresh last succeeded; 0 is never.
+        consented_at: the time of the newest refresh token that ever came; 0 is none.
         waiting: the time of a refresh token that is captured and waits for its binding; 0 is none.
     """
 
     captured: int
     refreshed_at: int
+    consented_at: int = 0
     waiting: int = 0
 
 
@@ -39,21 +41,21 @@ def seen(grants: Iterable[Grant], client_id: str, waiting: int = 0) -> Seen:
     """Return what a subject's grants tell about a client."""
     own = [grant for grant in grants if grant.client_id == client_id]
     refreshed_at = max((grant.refreshed_at or 0 for grant in own), default=0)
-    return Seen(sum(grant.consents for grant in own), refreshed_at, waiting)
+    consented_at = max((grant.consented_at for grant in own), default=0)
+    return Seen(sum(grant.consents for grant in own), refreshed_at, consented_at, waiting)
 
 
 def settled(last: Round, now_seen: Seen, now: int, *, is_returned: bool) -> Round:
     """Return a round as it stands in the light of what came since; the same if nothing changed.
 
-    A denial or an abandonment is taken back when a refresh token turns up after all: its message
-    was only late.
+    A denial or an abandonment is taken back when a refresh token from after the question turns up
+    after all: its message was only late.
     """
     if last.times and now_seen.refreshed_at >= last.asked_at:
         last = replace(last, times=(), logins=())  # what came of it works
     if last.outcome is Outcome.GIVEN:
         return last
-    is_given = now_seen.captured > last.captured or now_seen.waiting >= last.asked_at - _SKEW_S
-    if is_given:
+    if _is_given(last, now_seen, is_returned=is_returned):
         return ended(last, Outcome.GIVEN, now)
     if last.outcome is not None:
         return last
@@ -64,6 +66,14 @@ def settled(last: Round, now_seen: Seen, now: int, *, is_returned: bool) -> Roun
         return last
     # Nobody may have looked for weeks: the rest began when the user stayed away.
     return ended(last, Outcome.ABANDONED, min(now, last.asked_at + UNDER_WAY_S))
+
+
+def _is_given(last: Round, now_seen: Seen, *, is_returned: bool) -> bool:
+    # A message from before the round may only be late: its token is no answer to the round.
+    if max(now_seen.consented_at, now_seen.waiting) >= last.asked_at - _SKEW_S:
+        return True
+    # Of whoever is back just now, a token without a time is.
+    return is_returned and now_seen.captured > last.captured
 
 
 def ended(last: Round, outcome: Outcome, now: int) -> Round:

@@ -6,7 +6,7 @@ to is `history`'s.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -108,10 +108,16 @@ class Rounds:
         ops = [self._record(tenant, subject, before, after)]
         partition = self.inbox.subject_partition(tenant, subject)
         ops += (self._marked(order, partition) for order in orders)
-        reused = {order.id for order in orders}  # a mark is not written twice in one commit
-        for client, last in settled.items():
-            if last.outcome is not None and last.outcome is not was[client].outcome:
-                ops += self._told(tenant, last, last.outcome, reused)
+        over = [
+            (last, last.outcome)
+            for client, last in settled.items()
+            if last.outcome is not None and last.outcome is not was[client].outcome
+        ]
+        ops += (self._told(tenant, last, outcome) for last, outcome in over)
+        # A mark is written once in a commit, also if several rounds were about its order.
+        for order, outcome in _by_order(over).items():
+            if order not in {other.id for other in orders}:
+                ops += self._settled_mark(order, partition, outcome)
         return ops
 
     def is_fulfilled(self, order: Order, subject: str) -> bool:
@@ -146,16 +152,15 @@ class Rounds:
             return self.records.put(ref, mark, index)
         return self.records.replace(held, mark, index)
 
-    def _told(
-        self, tenant: str, last: Round, outcome: Outcome, reused: Collection[str]
-    ) -> Iterable[Op]:
-        """Yield what else is written when a round ends: on its orders' marks, and in the audit."""
+    def _settled_mark(self, order: str, partition: str, outcome: Outcome) -> Iterable[Op]:
+        mark = self.records.get(self._mark_ref(order, partition), Asked)
+        if mark is not None and mark.index.state != Outcome.GIVEN:
+            index = replace(mark.index, state=outcome.value)
+            yield self.records.replace(mark, mark.record, index)
+
+    def _told(self, tenant: str, last: Round, outcome: Outcome) -> Op:
+        """Return what the audit is told of a round that ended."""
         partition = self.inbox.subject_partition(tenant, last.subject)
-        for order in (order for order in last.orders if order not in reused):
-            mark = self.records.get(self._mark_ref(order, partition), Asked)
-            if mark is not None and mark.index.state != Outcome.GIVEN:
-                index = replace(mark.index, state=outcome.value)
-                yield self.records.replace(mark, mark.record, index)
         kind, actor = _ACTS[outcome]
         act = Act(
             type=kind,
@@ -165,7 +170,7 @@ class Rounds:
             client=last.client_id,
             details=tuple(("order", order) for order in last.orders),
         )
-        yield self.audit.op(partition, act)
+        return self.audit.op(partition, act)
 
     def _mark_ref(self, order_id: str, partition: str) -> Ref:
         return Ref(ASKED, partition, self.records.keys.hasher.index("asked", order_id))
@@ -173,6 +178,16 @@ class Rounds:
     def _ref(self, tenant: str, subject: str) -> Ref:
         partition = self.inbox.subject_partition(tenant, subject)
         return Ref(KIND, partition, self.records.keys.hasher.index("rounds"))
+
+
+def _by_order(over: Iterable[tuple[Round, Outcome]]) -> dict[str, Outcome]:
+    """Return what came of each order in rounds that ended; a consent outweighs the rest."""
+    found: dict[str, Outcome] = {}
+    for last, outcome in over:
+        for order in last.orders:
+            if found.get(order) is not Outcome.GIVEN:
+                found[order] = outcome
+    return found
 
 
 def by_client(held: Held[SubjectRounds] | None) -> dict[str, Round]:

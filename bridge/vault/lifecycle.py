@@ -26,10 +26,12 @@ def admit(grant: Grant, token: RefreshToken, now: int) -> Grant:
     """
     if _is_known(grant, token.mark):
         return grant
+    is_consent = token.source is not Source.IMPORT
     known = replace(
         grant,
         seen=(token.mark, *grant.seen)[:SEEN_KEPT],
-        consents=grant.consents + (token.source is not Source.IMPORT),
+        consents=grant.consents + is_consent,
+        consented_at=max(grant.consented_at, token.time if is_consent else 0),
     )
     if _is_too_old(grant, token):
         return known
@@ -90,18 +92,28 @@ def prove(grant: Grant, mark: bytes, scopes: tuple[str, ...], now: int) -> Grant
         return settle(grant, now, live=token, access=access)
     rest = _without(grant, mark)
     if live is None or live.verdict is not None or _displaces(token, live):
-        return settle(rest, now, live=token, spare=_better(live, rest.spare), access=())
-    return settle(rest, now, spare=_better(token, rest.spare))
+        return settle(rest, now, live=token, spare=_to_keep(live, rest.spare, token), access=())
+    return settle(rest, now, spare=_to_keep(token, rest.spare, live))
 
 
 def _displaces(token: RefreshToken, live: RefreshToken) -> bool:
     return token.time >= live.time and _data_scopes(token) >= _data_scopes(live)
 
 
-def _better(one: RefreshToken | None, other: RefreshToken | None) -> RefreshToken | None:
-    """Choose which of two to keep beside the live one: the wider, then the newer."""
+def _to_keep(
+    one: RefreshToken | None, other: RefreshToken | None, live: RefreshToken
+) -> RefreshToken | None:
+    """Choose which of two to keep beside the live one: the wider, then the newer.
+
+    One that the live token has outdone gives way to one that it has not: Google may have ended both
+    of them since, and the other is the later word of the user.
+    """
     kept = [t for t in (one, other) if t is not None]
-    return max(kept, key=lambda t: (len(_data_scopes(t)), t.time), default=None)
+    return max(
+        kept,
+        key=lambda t: (not _displaces(live, t), len(_data_scopes(t)), t.time),
+        default=None,
+    )
 
 
 def _data_scopes(token: RefreshToken) -> frozenset[str]:

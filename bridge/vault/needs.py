@@ -5,7 +5,7 @@ Owns their records. A need is kept 30 days and goes when it is met.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import Final
 
 from bridge.clock import Clock
@@ -33,24 +33,24 @@ class Needs:
         now = int(self._clock.now())
 
         def wider(present: Need | None) -> tuple[Need, Index] | None:
-            wanted = set(scopes) | set(present.scopes if present else ())
-            is_known = present is not None and wanted == set(present.scopes)
-            if is_known and present is not None and now - present.at < _REWRITTEN_AFTER_S:
+            noted = _times(present, now)
+            old = [
+                s for s in scopes if now - noted.get(s, -_REWRITTEN_AFTER_S) >= _REWRITTEN_AFTER_S
+            ]
+            if present is not None and not old:
                 return None
-            need = Need(subject=subject, client_id=client_id, scopes=tuple(sorted(wanted)), at=now)
+            need = _need(subject, client_id, noted | dict.fromkeys(scopes, now))
             return need, Index(tenant=tenant, expires_at=now + KEPT_S)
 
         self._records.upsert(self._ref(tenant, subject, client_id), Need, wider)
 
     def of(self, tenant: str, subject: str) -> list[Need]:
-        """Return a subject's needs that are not over."""
+        """Return a subject's needs, without what nobody has asked for in a long time."""
         query = Query(KIND, partition=self._partition(tenant, subject))
-        now = self._clock.now()
-        return [
-            held.record
-            for held in self._records.every(query, Need)
-            if held.index.expires_at is None or held.index.expires_at > now
-        ]
+        now = int(self._clock.now())
+        needs = [held.record for held in self._records.every(query, Need)]
+        fresh = [(need, _times(need, now)) for need in needs]
+        return [_need(need.subject, need.client_id, times) for need, times in fresh if times]
 
     def clear(
         self, tenant: str, subject: str, client_id: str, granted: Collection[str] | None
@@ -67,3 +67,23 @@ class Needs:
     def _ref(self, tenant: str, subject: str, client_id: str) -> Ref:
         name = self._records.keys.hasher.index("need", client_id)
         return Ref(KIND, self._partition(tenant, subject), name)
+
+
+def _times(need: Need | None, now: int) -> dict[str, int]:
+    """Return when each scope of a need was last asked for, those long ago left out."""
+    if need is None:
+        return {}
+    times = zip(need.scopes, need.times or [need.at] * len(need.scopes), strict=True)
+    return {scope: at for scope, at in times if now - at < KEPT_S}
+
+
+def _need(subject: str, client_id: str, times: Mapping[str, int]) -> Need:
+    scopes = tuple(sorted(times))
+    at = max(times.values(), default=0)
+    return Need(
+        subject=subject,
+        client_id=client_id,
+        scopes=scopes,
+        at=at,
+        times=tuple(times[scope] for scope in scopes),
+    )

@@ -225,6 +225,52 @@ def test_a_login_without_a_refresh_token_leaves_a_held_one_alone(
     assert bridge_world.grant_of("u1") == before
 
 
+def test_a_login_that_was_given_up_leaves_its_token_to_the_next_one(
+    bridge_world: World, idp: Idp
+) -> None:
+    """Who gives up between Google and the IdP's own first pages gets no refresh token again."""
+    given_up = idp.sign_in()
+    bridge_world.hook(idp.capture(given_up, "l1"))
+    again = idp.sign_in(prompt="")
+    assert again.refresh_token is None
+    bridge_world.hook(idp.capture(again, "l2"))
+
+    bridge_world.hook(idp.bind("u1", "l2"))
+
+    assert idp.held() == idp.marks(given_up)
+    assert bridge_world.read("u1", CALENDAR).account.sub == idp.account.sub
+
+
+def test_a_late_binding_still_claims_what_another_subject_was_given(
+    bridge_world: World, idp: Idp
+) -> None:
+    """Two users of the IdP with one Google account: neither goes without."""
+    first, second = idp.sign_in(), idp.sign_in(prompt="")
+    bridge_world.hook(idp.capture(first, "l1"))
+    bridge_world.hook(idp.capture(second, "l2"))
+    bridge_world.hook(idp.bind("u2", "l2"))
+
+    bridge_world.hook(idp.bind("u1", "l1"))
+
+    assert idp.held("u1") == idp.held("u2") == idp.marks(first)
+    assert idp.unbound() == []
+
+
+def test_what_was_left_from_before_a_parting_is_not_taken_along(
+    bridge_world: World, idp: Idp
+) -> None:
+    """Whoever unlinked the account since has it back only by a consent from after that."""
+    bridge_world.hook(idp.capture(idp.sign_in(), "l1"))
+    bridge_world.clock.advance(10)
+    bridge_world.hook(idp.unlinked())
+    bridge_world.clock.advance(10)
+    bridge_world.hook(idp.capture(idp.sign_in(prompt=""), "l2"))
+
+    bridge_world.hook(idp.bind("u1", "l2"))
+
+    assert idp.held() == set()
+
+
 def test_unclaimed_captures_are_swept_after_ninety_days(bridge_world: World, idp: Idp) -> None:
     """A capture that nobody claims is kept for ninety days, is then gone, and is never revoked."""
     tokens = idp.sign_in()

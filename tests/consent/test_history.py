@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from msgspec.structs import replace
 
 from bridge.consent.history import Seen, asked_anew, settled
 from bridge.model import Outcome, Round
@@ -10,7 +11,9 @@ from tests.consent.situations import DAY, NOW, last_round
 
 OPEN = last_round(asked_at=NOW - 60, captured=2, times=(NOW - 60,), logins=("l1",))
 NOTHING = Seen(captured=2, refreshed_at=0)
-ONE_MORE = Seen(captured=3, refreshed_at=0)
+ONE_MORE = Seen(captured=3, refreshed_at=0, consented_at=OPEN.asked_at + 3)
+UNDATED = Seen(captured=3, refreshed_at=0)
+LATE = Seen(captured=3, refreshed_at=0, consented_at=OPEN.asked_at - 60)
 
 
 def at(last: Round, seen: Seen, now: int = NOW, *, is_returned: bool = False) -> Outcome | None:
@@ -27,6 +30,10 @@ def at(last: Round, seen: Seen, now: int = NOW, *, is_returned: bool = False) ->
         (ONE_MORE, 60, True, Outcome.GIVEN),
         (ONE_MORE, 60, False, Outcome.GIVEN),
         (ONE_MORE, 9999, False, Outcome.GIVEN),
+        (UNDATED, 60, True, Outcome.GIVEN),
+        (UNDATED, 60, False, None),
+        (LATE, 60, False, None),
+        (LATE, 600, False, Outcome.ABANDONED),
         (Seen(2, 0, waiting=OPEN.asked_at + 3), 60, True, Outcome.GIVEN),
         (Seen(2, 0, waiting=OPEN.asked_at - 60), 60, True, Outcome.DENIED),
     ],
@@ -46,10 +53,11 @@ def test_an_abandonment_is_dated_when_it_happened() -> None:
 
 @pytest.mark.parametrize("outcome", [Outcome.DENIED, Outcome.ABANDONED])
 def test_a_late_token_takes_a_refusal_back(outcome: Outcome) -> None:
-    """Its message was only slow."""
-    over = last_round(outcome=outcome, captured=2, settled_at=NOW - 60)
+    """Its message was only slow; one from before the question is no answer to it."""
+    over = replace(OPEN, outcome=outcome, settled_at=NOW - 50)
     assert at(over, NOTHING) is outcome
     assert at(over, ONE_MORE) is Outcome.GIVEN
+    assert at(over, LATE) is outcome
 
 
 def test_a_consent_stays_one() -> None:

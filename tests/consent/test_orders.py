@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
+from bridge.sandbox.records import Client
 from bridge.store.base import Query
 from tests.consent.scene import SCOPES, Scene, User
-from tests.kit import DAY, DRIVE, HOUR, OTHER, TENANT
+from tests.kit import DAY, DRIVE, HOUR, OTHER, TENANT, token_fields
 
 CONSENT = "consent"
 
@@ -107,6 +108,47 @@ def test_progress_tells_those_who_refused_from_those_who_stayed_away(
     users[2].consents("l2")
     users[2].asks()
     assert admin.progress(order) == progress(asked=3, given=1, denied=1, abandoned=1)
+
+
+def test_an_order_behind_two_rounds_stops_no_login(ordered: Scene, admin: Admin) -> None:
+    """Two clients' rounds for one order that turn out to be given at once are written as one."""
+    user = legacy(ordered, "u1")
+    order = admin.post(subjects=["u1"], include_active=True)["order"]["id"]
+    assert user.asks("l1")["decision"] == CONSENT
+    ordered.clock.advance(8 * DAY)
+    data = ordered.data_client
+    assert user.asks("l2", client_id=data.client_id)["decision"] == CONSENT
+    for client in (ordered.client, data):
+        captured_late(user, client)
+
+    answer = user.asks("l3")
+
+    assert answer == {"decision": "continue", "reason": "grant_usable"}
+    assert admin.progress(order) == progress(asked=1, given=1)
+
+
+def captured_late(user: User, client: Client) -> None:
+    """Have a user consent, and the IdP tell of it without asking anything."""
+    tokens = user.scene.sign_in(user.account, SCOPES, client=client)
+    about = {"tenant": TENANT, "account": {"sub": user.account.sub}, "login_id": client.client_id}
+    fields = {"client_id": client.client_id, "tokens": token_fields(tokens)}
+    assert user.scene.hook({"type": "capture"} | about | fields) == {"result": "captured"}
+    bound = user.scene.hook({"type": "bind", "subject": user.subject} | about)
+    assert bound == {"result": "bound"}
+
+
+def test_a_consent_for_one_client_fulfils_an_order_at_once_for_the_other(
+    ordered: Scene, admin: Admin
+) -> None:
+    """Before the IdP has told that the user is back, too."""
+    user = legacy(ordered, "u1")
+    admin.post(subjects=["u1"], include_active=True)
+    assert user.asks("l1")["decision"] == CONSENT
+    captured_late(user, ordered.client)
+
+    answer = user.asks("l2", client_id=ordered.data_client.client_id)
+
+    assert answer["decision"] == "continue"
 
 
 def test_cancelling_an_order_ends_it_at_once(ordered: Scene, admin: Admin) -> None:

@@ -35,6 +35,21 @@ def test_a_need_names_the_client_that_was_asked_for(bridge_world: World) -> None
     assert [need.client_id for need in needs(bridge_world)] == [client]
 
 
+def test_each_scope_is_needed_for_thirty_days_of_its_own(bridge_world: World) -> None:
+    """That a backend goes on asking for one scope keeps no other one needed."""
+    ask(bridge_world, DRIVE)
+    bridge_world.clock.advance(20 * DAY)
+    ask(bridge_world, CALENDAR)
+    [need] = needs(bridge_world)
+    assert need.scopes == (CALENDAR, DRIVE)
+
+    bridge_world.clock.advance(15 * DAY)
+    [need] = needs(bridge_world)
+    assert need.scopes == (CALENDAR,)
+    bridge_world.clock.advance(20 * DAY)
+    assert needs(bridge_world) == []
+
+
 def test_a_missing_scope_is_a_need_and_granting_it_meets_it(bridge_world: World) -> None:
     """Only what is lacking is needed; the refresh that proves the wider grant drops the need."""
     account, _ = proven(bridge_world, "u1", ONLY_CALENDAR)

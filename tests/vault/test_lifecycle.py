@@ -93,6 +93,22 @@ def test_of_two_spares_the_wider_is_kept() -> None:
     assert spare_of(after) == "t2"
 
 
+def test_a_narrower_token_is_kept_though_an_outdone_one_is_wider() -> None:
+    """Of a narrower one that just proved itself and an old wide spare, the old one goes.
+
+    Google may have ended everything from before, and then the newest is all that the user has left.
+    """
+    grant = admitted(token("t2", NOW + 1), to=served("t1", CAL, DRIVE))
+    grant = lifecycle.prove(grant, mark_of("t2"), (CAL, DRIVE), NOW)
+    assert (live_of(grant), spare_of(grant)) == ("t2", "t1")
+    grant = admitted(token("t3", NOW + 2), to=grant)
+
+    grant = lifecycle.prove(grant, mark_of("t3"), (CAL,), NOW)
+
+    after = lifecycle.fall(grant, mark_of("t2"), "unknown", NOW)
+    assert (after.state, spare_of(after)) == (State.UNVERIFIED, "t3")
+
+
 def test_the_spare_is_tried_before_the_grant_is_declared_dead() -> None:
     """When the live token dies the grant is `unverified` and the spare's turn has come."""
     grant = admitted(token("t2", NOW + 1), to=served("t1"))

@@ -214,13 +214,24 @@ class Grants(RuleBasedStateMachine):
                 self.change(lifecycle.keep_access(self.grant, access(), self.now))
 
     def check_that_only_the_least_gives_way(self) -> None:
-        """Beside the live token one other proven one is kept: the one that carries most."""
+        """Beside the live token one other proven one is kept.
+
+        It is one that the live token has not outdone, being as late and as wide, or if there is
+        none, or more than one, the one that carries most.
+        """
         for name in self.alive() - names(self.grant):
-            spare = self.grant.spare
-            assert self.truth[name].is_proven
+            spare, gone = self.grant.spare, self.truth[name]
+            assert gone.is_proven
             assert spare is not None
-            assert len(spare.scopes or ()) >= len(self.truth[name].scopes)
+            kept = self.truth[spare.sealed.decode()]
+            outdone = self.is_outdone(gone)
+            assert outdone >= self.is_outdone(kept)
+            assert outdone != self.is_outdone(kept) or len(kept.scopes) >= len(gone.scopes)
             self.accepted.discard(name)
+
+    def is_outdone(self, other: Truth) -> bool:
+        live = self.truth[str(live_of(self.grant))]
+        return live.time >= other.time and live.scopes >= other.scopes
 
     def forget(self, age: int) -> None:
         """A message tells, perhaps late, that the user left at some time."""
