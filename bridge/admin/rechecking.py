@@ -61,7 +61,8 @@ class Rechecking:
             self._tell(before, cause)
         log.info("recheck", tenant=before.tenant, grant=grant_id, caller=caller.name)
         want = Want(held.ref, client, None, _is_untried(before), "recheck")
-        self.refreshing.see_to(want, patient=True)
+        with self.refreshing.seen_to(want, patient=True):
+            pass
         after = self.grants.get(grant_id)
         if after is None:
             raise BridgeError(Code.GRANT_MISSING, "The grant was forgotten meanwhile.")

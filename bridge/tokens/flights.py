@@ -7,12 +7,14 @@ refresh. Other processes are the lease's business.
 from __future__ import annotations
 
 import threading
+from collections import deque
 from collections.abc import Hashable, Iterator
 from contextlib import contextmanager
 from typing import Final
 
 from bridge.errors import BridgeError, Code
 
+_AT_A_TIME: Final = 2  # one that stalls does not stop the others
 _FOR_FLYING: Final = 8  # one place in so many, and two at least, is kept for those who fly
 
 
@@ -26,27 +28,65 @@ def out_of_patience() -> BridgeError:
 
 
 class Flight:
-    """A refresh under way in this process."""
+    """A refresh under way in this process, and those who wait for it in the order of their coming.
+
+    Once it has landed a few of them go on at a time. Let go all at once, hundreds of threads would
+    stand in a queue for Python's lock, and readers of other grants behind them.
+    """
 
     def __init__(self) -> None:
-        self._landed = threading.Event()
+        self._mutex = threading.Lock()
+        self._queue: deque[threading.Lock] = deque()
+        self._has_landed = False
         self._error: BridgeError | None = None
 
     def land(self, error: BridgeError | None = None) -> None:
         """Let the waiting go on, or have them all fail with the same error."""
-        self._error = error
-        self._landed.set()
+        with self._mutex:
+            self._error = error
+            self._has_landed = True
+        for _ in range(_AT_A_TIME):
+            self._call_next()
 
-    def wait(self, seconds: float) -> None:
-        """Wait for the landing.
+    @contextmanager
+    def waited_for(self, seconds: float) -> Iterator[None]:
+        """Wait for the landing; within the block it is the caller's turn.
 
         Raises:
             BridgeError: the flight's own; or `upstream_unavailable` when it takes too long.
         """
-        if not self._landed.wait(seconds):
-            raise out_of_patience()
-        if self._error is not None:
-            raise _again(self._error)
+        turn = self._queued()
+        if turn is not None and not turn.acquire(timeout=seconds):
+            self._leave(turn)
+        try:
+            if self._error is not None:
+                raise _again(self._error)
+            yield
+        finally:
+            self._call_next()
+
+    def _queued(self) -> threading.Lock | None:
+        """Take a place in the queue; None if there is nothing to wait for any more."""
+        turn = threading.Lock()
+        turn.acquire()
+        with self._mutex:
+            if self._has_landed:
+                return None
+            self._queue.append(turn)
+            return turn
+
+    def _leave(self, turn: threading.Lock) -> None:
+        """Give a place up; whoever is out of patience after the landing goes on all the same."""
+        with self._mutex:
+            if turn in self._queue:
+                self._queue.remove(turn)
+            if not self._has_landed:
+                raise out_of_patience()
+
+    def _call_next(self) -> None:
+        with self._mutex:
+            if self._has_landed and self._queue:
+                self._queue.popleft().release()
 
 
 class Flights:
@@ -89,10 +129,15 @@ class Flights:
             del self._flights[key]
         flight.land(error)
 
-    def wait(self, flight: Flight, seconds: float) -> None:
-        """Wait for a flight that another thread flies; raises as `place` and `Flight.wait`."""
-        with _taken(self._benches):
-            flight.wait(seconds)
+    @contextmanager
+    def waited_for(self, flight: Flight, seconds: float) -> Iterator[None]:
+        """Wait for a flight that another thread flies; within the block it is the caller's turn.
+
+        Raises:
+            BridgeError: as `place` and `Flight.waited_for`.
+        """
+        with _taken(self._benches), flight.waited_for(seconds):
+            yield
 
 
 @contextmanager

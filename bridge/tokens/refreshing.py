@@ -6,7 +6,8 @@ Knows nothing of what makes a token fresh: it is told by the reader.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final
 
@@ -16,7 +17,7 @@ from bridge.model import Grant
 from bridge.store.base import Lease, Ref
 from bridge.tokens.attempt import Attempt
 from bridge.tokens.clients import Client
-from bridge.tokens.flights import Flights, out_of_patience
+from bridge.tokens.flights import Flight, Flights, out_of_patience
 from bridge.tokens.leases import LeaseKeeper
 from bridge.tokens.refresher import Refresher
 from bridge.vault.grants import Grants
@@ -60,10 +61,11 @@ class Refreshing:
     clock: Clock
     patience: float
 
-    def see_to(self, want: Want, *, patient: bool) -> None:
+    @contextmanager
+    def seen_to(self, want: Want, *, patient: bool) -> Iterator[None]:
         """Refresh, or wait for whoever does; a reader that is not patient leaves it to them.
 
-        Returns when the reader should look at the grant again.
+        Within the block the reader should look at the grant again: it is its turn.
 
         Raises:
             BridgeError: the refresh's failure, the same for all who waited for it.
@@ -71,20 +73,25 @@ class Refreshing:
         key = (want.ref, want.scopes)
         with self.flights.place():
             flight, flies = self.flights.board(key)
-            if not flies:
-                if patient:
-                    self.flights.wait(flight, self.patience)
+            if flies:
+                self._flown(want, key, flight, patient=patient)
+            if flies or not patient:
+                yield
                 return
-            failed: BridgeError | None = out_of_patience()
-            try:
-                self._fly(want, patient=patient)
-                failed = None
-            except BridgeError as error:
-                # Whoever gave up for want of patience has found out nothing for the patient.
-                failed = error if patient else None
-                raise
-            finally:
-                self.flights.land(key, flight, failed)
+            with self.flights.waited_for(flight, self.patience):
+                yield
+
+    def _flown(self, want: Want, key: Hashable, flight: Flight, *, patient: bool) -> None:
+        failed: BridgeError | None = out_of_patience()
+        try:
+            self._fly(want, patient=patient)
+            failed = None
+        except BridgeError as error:
+            # Whoever gave up for want of patience has found out nothing for the patient.
+            failed = error if patient else None
+            raise
+        finally:
+            self.flights.land(key, flight, failed)
 
     def _fly(self, want: Want, *, patient: bool) -> None:
         until = self.clock.monotonic() + self.patience

@@ -6,7 +6,8 @@ behind `Refreshing`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Final
 
@@ -71,13 +72,12 @@ class TokenService:
             BridgeError: as the table of the token endpoint says.
         """
         demand = demand_of(caller, request)
-        for _ in range(_MOST_ROUNDS):
-            held = self.find(demand)
-            look = self._look_or_note(held.record, demand)
-            if look.freshness is Freshness.FRESH and look.access is not None:
-                return self._answer(held.record, look.access, demand)
-            if (answer := self._refresh(held, look, demand)) is not None:
-                return answer
+        held, look = self._seen(demand)
+        for tries in range(_MOST_ROUNDS):
+            if (access := _servable(look, has_tried=tries > 0)) is not None:
+                return self._answer(held.record, access, demand)
+            with self._refreshed(held, look, demand):
+                held, look = self._seen(demand)
         raise BridgeError(
             Code.UPSTREAM_UNAVAILABLE, "The grant keeps changing; try again.", retry_after=1
         )
@@ -126,41 +126,36 @@ class TokenService:
         freshness = judge(access, now, demand.request.min_ttl, window)
         return Look(freshness, access, scopes, shared_failure(grant, scopes, now))
 
-    def _look_or_note(self, grant: Grant, demand: Demand) -> Look:
+    def _seen(self, demand: Demand) -> tuple[Held[Grant], Look]:
+        held = self.find(demand)
+        grant = held.record
         try:
-            return self.look(grant, demand)
+            return held, self.look(grant, demand)
         except BridgeError as error:
             if error.action is not None and grant.state is not State.FORGOTTEN:
                 wanted = error.action.scopes
                 self.needs.note(grant.tenant, grant.subject, grant.client_id, wanted)
             raise
 
-    def _refresh(self, held: Held[Grant], look: Look, demand: Demand) -> TokenAnswer | None:
-        """See to a refresh; return the valid old token where nobody need wait for a new one."""
-        if look.freshness is Freshness.STALE and look.access is not None:
+    @contextmanager
+    def _refreshed(self, held: Held[Grant], look: Look, demand: Demand) -> Iterator[None]:
+        """See to a refresh, and give the reader its turn to look again.
+
+        Nobody waits for a new token while the old one is valid.
+        """
+        if look.freshness is not Freshness.STALE:
             if look.failure is not None:
-                return self._answer(held.record, look.access, demand)
-            self._refresh_early(held, look, demand)
-            return self._after_early(demand)
-        if look.failure is not None:
-            raise error_of(look.failure, self.clock.now())
-        self.refreshing.see_to(self._want(held, look, demand), patient=True)
-        return None
-
-    def _refresh_early(self, held: Held[Grant], look: Look, demand: Demand) -> None:
-        try:
-            self.refreshing.see_to(self._want(held, look, demand), patient=False)
-        except BridgeError:
-            # The old token lives: whatever keeps the new one away is not this reader's trouble.
+                raise error_of(look.failure, self.clock.now())
+            with self.refreshing.seen_to(self._want(held, look, demand), patient=True):
+                yield
             return
-
-    def _after_early(self, demand: Demand) -> TokenAnswer | None:
-        """Answer what there is now: trying may have outlasted the old token, or ended the grant."""
-        held = self.find(demand)
-        look = self._look_or_note(held.record, demand)
-        if look.freshness is Freshness.INVALID or look.access is None:
-            return None
-        return self._answer(held.record, look.access, demand)
+        # Whatever keeps the new one away is not the trouble of a reader whose old one lives.
+        with (
+            suppress(BridgeError),
+            self.refreshing.seen_to(self._want(held, look, demand), patient=False),
+        ):
+            pass
+        yield
 
     def _want(self, held: Held[Grant], look: Look, demand: Demand) -> Want:
         grant = held.record
@@ -236,6 +231,17 @@ def _cached(grant: Grant, scopes: tuple[str, ...] | None) -> AccessToken | None:
         if access.scopes == scopes:
             return access
     return None
+
+
+def _servable(look: Look, *, has_tried: bool) -> AccessToken | None:
+    """Return the token to answer with; None if a refresh comes first.
+
+    A valid one that will not last is renewed at once, if nothing is known against that.
+    """
+    if look.freshness is Freshness.FRESH:
+        return look.access
+    is_enough = has_tried or look.failure is not None
+    return look.access if look.freshness is Freshness.STALE and is_enough else None
 
 
 def _insufficient(lacking: frozenset[str]) -> BridgeError:

@@ -261,7 +261,7 @@ def test_waiters_get_an_error_of_their_own() -> None:
     again, flies_too = flights.board("key")
     assert flies
     assert not flies_too
-    waiting = [Later(lambda: flights.wait(again, 10)) for _ in range(2)]
+    waiting = [Later(lambda: _wait(flights, again)) for _ in range(2)]
     failure = BridgeError(Code.UPSTREAM_UNAVAILABLE, "It broke.", reason="why", retry_after=7)
 
     flights.land("key", flight, failure)
@@ -271,6 +271,72 @@ def test_waiters_get_an_error_of_their_own() -> None:
     assert {(e.code, e.public, e.reason, e.retry_after) for e in (failure, *errors)} == {
         (Code.UPSTREAM_UNAVAILABLE, "It broke.", "why", 7)
     }
+
+
+def test_those_who_waited_go_on_a_few_at_a_time() -> None:
+    """However many waited, readers of other grants find few threads before them."""
+    flight, most, running, lock = Flight(), 0, 0, threading.Lock()
+
+    def go_on() -> None:
+        nonlocal most, running
+        with flight.waited_for(10):
+            with lock:
+                running += 1
+                most = max(most, running)
+            # Another one would get here now.
+            threading.Event().wait(0.002)
+            with lock:
+                running -= 1
+
+    waiting = [Later(go_on) for _ in range(40)]
+    until_waiting(flight, 40)
+    flight.land()
+    for thread in waiting:
+        thread.outcome()
+    assert most == 2
+
+
+def test_one_that_fails_in_its_turn_lets_the_next_go_on() -> None:
+    """An error of one reader, or of the flight itself, keeps nobody waiting."""
+    flight = Flight()
+
+    def fail() -> None:
+        with flight.waited_for(10):
+            raise BridgeError(Code.GRANT_MISSING, "It is gone.")
+
+    waiting = [Later(fail) for _ in range(5)]
+    until_waiting(flight, 5)
+    flight.land()
+    for thread in waiting:
+        assert refusal(thread.outcome).code is Code.GRANT_MISSING
+
+
+def test_who_lost_patience_leaves_the_queue() -> None:
+    """No turn is given to somebody who has left."""
+    flight = Flight()
+    for _ in range(3):
+        with pytest.raises(BridgeError, match="did not end in time"), flight.waited_for(0):
+            pass
+    patient = Later(lambda: _wait_for(flight))
+    until_waiting(flight, 1)
+    flight.land()
+    patient.outcome()
+
+
+def until_waiting(flight: Flight, count: int) -> None:
+    """Return once so many threads wait for a flight."""
+    while len(flight._queue) < count:  # noqa: SLF001 - what can be seen from outside comes too late
+        threading.Event().wait(0.001)
+
+
+def _wait_for(flight: Flight) -> None:
+    with flight.waited_for(10):
+        pass
+
+
+def _wait(flights: Flights, flight: Flight) -> None:
+    with flights.waited_for(flight, 10):
+        pass
 
 
 def test_places_are_given_back_after_an_error() -> None:
