@@ -69,11 +69,12 @@ def settled(last: Round, now_seen: Seen, now: int, *, is_returned: bool) -> Roun
 
 
 def _is_given(last: Round, now_seen: Seen, *, is_returned: bool) -> bool:
-    # A message from before the round may only be late: its token is no answer to the round.
-    if max(now_seen.consented_at, now_seen.waiting) >= last.asked_at - _SKEW_S:
-        return True
-    # Of whoever is back just now, a token without a time is.
-    return is_returned and now_seen.captured > last.captured
+    since = last.asked_at - _SKEW_S
+    if now_seen.captured <= last.captured:
+        return now_seen.waiting >= since
+    # A message from before the round may only be late, and its token is no answer to the round. Of
+    # whoever is back just now, one that nobody dated is.
+    return is_returned or max(now_seen.consented_at, now_seen.waiting) >= since
 
 
 def ended(last: Round, outcome: Outcome, now: int) -> Round:

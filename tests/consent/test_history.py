@@ -13,6 +13,7 @@ OPEN = last_round(asked_at=NOW - 60, captured=2, times=(NOW - 60,), logins=("l1"
 NOTHING = Seen(captured=2, refreshed_at=0)
 ONE_MORE = Seen(captured=3, refreshed_at=0, consented_at=OPEN.asked_at + 3)
 UNDATED = Seen(captured=3, refreshed_at=0)
+JUST_BEFORE = Seen(captured=2, refreshed_at=0, consented_at=OPEN.asked_at - 2)
 LATE = Seen(captured=3, refreshed_at=0, consented_at=OPEN.asked_at - 60)
 
 
@@ -33,6 +34,7 @@ def at(last: Round, seen: Seen, now: int = NOW, *, is_returned: bool = False) ->
         (UNDATED, 60, True, Outcome.GIVEN),
         (UNDATED, 60, False, None),
         (LATE, 60, False, None),
+        (JUST_BEFORE, 60, True, Outcome.DENIED),
         (LATE, 600, False, Outcome.ABANDONED),
         (Seen(2, 0, waiting=OPEN.asked_at + 3), 60, True, Outcome.GIVEN),
         (Seen(2, 0, waiting=OPEN.asked_at - 60), 60, True, Outcome.DENIED),

@@ -28,16 +28,18 @@ class Visitor:
         self.page.goto(self.stage.app)
 
     def press(self, name: str) -> None:
-        """Press a button."""
-        self.page.get_by_role("button", name=name).first.click()
+        """Press a button, and wait for the page that it leads to."""
+        with self.page.expect_navigation():
+            self.page.get_by_role("button", name=name).first.click()
 
     def sees_button(self, name: str) -> bool:
         """Tell whether there is such a button."""
         return self.page.get_by_role("button", name=name).count() > 0
 
     def follow(self, name: str) -> None:
-        """Follow a link."""
-        self.page.get_by_role("link", name=name).first.click()
+        """Follow a link, and wait for the page that it leads to."""
+        with self.page.expect_navigation():
+            self.page.get_by_role("link", name=name).first.click()
 
     def sign_in(self, email: str) -> None:
         """Sign in as far as Google's account chooser."""

@@ -209,6 +209,6 @@ def disconnect(user: Visitor, email: str, way: str) -> None:
     """Disconnect an account on the bridge's connections page, and go back to the app."""
     user.press("Manage connected accounts")
     user.press("Show my connections")
-    user.page.get_by_role("link", name=f"Disconnect {email}").click()
+    user.follow(f"Disconnect {email}")
     user.press(way)
     user.follow("Back to Planner")
