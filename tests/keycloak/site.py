@@ -1,0 +1,310 @@
+"""Everything that a login touches: Keycloak on PostgreSQL, Google, the bridge, an app.
+
+Keycloak starts twice on one database: first as it comes, then with the provider installed the way
+`keycloak/README.md` says. So what was stored before is there to be harvested.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from bridge.cli.demo.serving import free_port
+from bridge.sandbox import SandboxServer
+from bridge.sandbox.local_server import LocalServer
+from bridge.sandbox.records import Account
+from bridge.web.apps import internal
+from tests.keycloak.admin import Admin
+from tests.keycloak.app import SECRET, App
+from tests.keycloak.database import Database, database
+from tests.keycloak.front import Front, fronting
+from tests.keycloak.visitor import Visitor
+from tests.kit import CALENDAR, SIGN_IN, TENANT, ShiftedClock, World
+from tools.keycloak.distribution import built_provider, fetched
+from tools.keycloak.realm import Realm, google_of, shipped, with_oidc
+from tools.keycloak.server import Home, Keycloak, running
+
+LEGACY = "legacy"
+"""Built-in `google` provider; there before the provider was installed."""
+SHIPPED = "grantbridge"
+"""The realm that is shipped, to the letter."""
+GENERIC = "generic"
+"""The same with the `oidc` provider, and with all that publishes tokens switched on."""
+REALMS = (LEGACY, SHIPPED, GENERIC)
+SCOPES = f"{SIGN_IN} {CALENDAR}"
+FLOW = "grantbridge"
+NOTE_CLAIM = "note_refresh_token"
+
+
+@dataclass
+class Bridge:
+    """The bridge's internal listener, which can go away and come back."""
+
+    world: World
+    port: int
+    _stack: ExitStack = field(default_factory=ExitStack)
+
+    @property
+    def url(self) -> str:
+        """Where Keycloak finds it."""
+        return f"http://127.0.0.1:{self.port}"
+
+    def up(self) -> None:
+        """Listen."""
+        server = LocalServer(self.port)
+        server.mount(internal(self.world.services))
+        self._stack.enter_context(server)
+
+    def down(self) -> None:
+        """Listen no more: connections are refused."""
+        self._stack.close()
+
+
+@dataclass
+class Site:
+    """All of it.
+
+    Attributes:
+        folder: files.
+        world: the bridge and its Google.
+        bridge: its listener.
+        front: Google's host names.
+        database: Keycloak's.
+        home: Keycloak's folder.
+        port: Keycloak's.
+        app: where people sign in.
+    """
+
+    folder: Path
+    world: World
+    bridge: Bridge
+    front: Front
+    database: Database
+    home: Home
+    port: int
+    app: App
+    keycloak: Keycloak | None = None
+    _admin_password: str = field(default_factory=secrets.token_urlsafe)
+    _running: ExitStack = field(default_factory=ExitStack)
+    _visitors: ExitStack = field(default_factory=ExitStack)
+
+    @property
+    def google(self) -> Any:
+        """The sandbox's state."""
+        return self.world.google
+
+    def issuer(self, realm: str) -> str:
+        """Return a realm's URL."""
+        return f"http://localhost:{self.port}/realms/{realm}"
+
+    def start(self, *options: str) -> None:
+        """Start Keycloak."""
+        vault = self.folder / "vault"
+        vault.mkdir(exist_ok=True)
+        (vault / f"{SHIPPED}_google-client-secret").write_text(self.world.client.secrets[0])
+        self.keycloak = self._running.enter_context(
+            running(
+                self.home,
+                [
+                    *self.database.keycloak_options,
+                    *self.front.keycloak_options,
+                    *("--vault=file", f"--vault-dir={vault}"),
+                    *options,
+                ],
+                admin_password=self._admin_password,
+                port=self.port,
+                environment={
+                    "GOOGLE_CLIENT_ID": self.world.client.client_id,
+                    "GOOGLE_SCOPES": SCOPES,
+                    "SAMPLE_APP_URL": self.app.url,
+                    "SAMPLE_APP_SECRET": SECRET,
+                },
+            )
+        )
+
+    def stop(self) -> None:
+        """Stop Keycloak."""
+        self._running.close()
+        self.keycloak = None
+
+    def provider_options(self) -> list[str]:
+        """Return what the provider is configured with; its files are written."""
+        keys, secret = self.folder / "bridge.jwks.json", self.folder / "hook.secret"
+        keys.write_text(self.world.http.get("/.well-known/jwks.json").get_data(as_text=True))
+        secret.write_text(self.world.secret)
+        options = {
+            "url": self.bridge.url,
+            "tenant": TENANT,
+            "secret-file": secret,
+            "public-key-file": keys,
+            "delivery-interval": 1000,
+        }
+        return [f"--spi-grantbridge--default--{name}={value}" for name, value in options.items()]
+
+    @contextmanager
+    def admin(self) -> Iterator[Admin]:
+        """Be an admin of Keycloak."""
+        assert self.keycloak is not None
+        admin = Admin(self.keycloak)
+        try:
+            yield admin
+        finally:
+            admin.close()
+
+    def visitor(self) -> Visitor:
+        """Return somebody without a browser."""
+        visitor = Visitor(self.app, self.world.server.url)
+        self._visitors.callback(visitor.close)
+        return visitor
+
+    def person(self, name: str) -> Account:
+        """Return a Google account that nobody used before."""
+        count = len(self.google.accounts.all())
+        account: Account = self.google.accounts.create(
+            f"{name}{count}@gmail.com", name=f"{name.title()} Tester"
+        )
+        return account
+
+    def subject(self, realm: str, account: Account) -> str:
+        """Return the id of the Keycloak user with an account's email."""
+        with self.admin() as admin:
+            user = admin.user(realm, account.email)
+        assert user is not None
+        return str(user["id"])
+
+    def refresh_tokens(self, account: Account) -> list[str]:
+        """Return an account's living refresh tokens."""
+        return [token.token for token in self.google.refresh_tokens(account)]
+
+    def screens(self, account: Account) -> int:
+        """Return how many consent screens Google has shown to an account."""
+        shown = self.google.stats().consent_screens
+        return int(shown.get((account.sub, self.world.client.client_id), 0))
+
+    def close(self) -> None:
+        """End everything that this has started."""
+        self._visitors.close()
+        self.stop()
+        self.bridge.down()
+
+
+@contextmanager
+def site(folder: Path, version: str) -> Iterator[Site]:
+    """Prepare everything but Keycloak's start."""
+    with ExitStack() as stack:
+        server = stack.enter_context(SandboxServer())
+        files = folder / "bridge"
+        files.mkdir()
+        world = World(files, server, ShiftedClock())
+        stack.callback(world.close)
+        app_server = stack.enter_context(LocalServer())
+        app = App(app_server.url)
+        app_server.mount(app.flask())
+        made = Site(
+            folder=folder,
+            world=world,
+            bridge=Bridge(world, free_port()),
+            front=stack.enter_context(fronting(folder, server.url)),
+            database=stack.enter_context(database()),
+            home=Home.made(fetched(version), folder / "keycloak"),
+            port=free_port(),
+            app=app,
+        )
+        endpoints = [f"{made.issuer(realm)}/broker/google/endpoint" for realm in REALMS]
+        world.google.clients.set_redirect_uris(world.client, endpoints)
+        made.bridge.up()
+        stack.callback(made.close)
+        yield made
+
+
+def bare(site: Site) -> Realm:
+    """Return the realm `LEGACY` as it was before the provider: tokens stored, and shown."""
+    realm = tempting(shipped(), site)
+    realm["realm"] = realm["displayName"] = LEGACY
+    realm["authenticationFlows"] = []
+    realm["identityProviderMappers"] = []
+    del realm["requiredActions"]
+    del google_of(realm)["postBrokerLoginFlowAlias"]
+    return realm
+
+
+def generic(site: Site) -> Realm:
+    """Return the realm `GENERIC`."""
+    realm = tempting(with_oidc(shipped(), site.world.server.url), site)
+    realm["realm"] = realm["displayName"] = GENERIC
+    return realm
+
+
+def tempting(realm: Realm, site: Site) -> Realm:
+    """Switch on everything by which Keycloak hands a provider's tokens to clients."""
+    provider = google_of(realm)
+    provider |= {"storeToken": True, "addReadTokenRoleOnCreate": True}
+    provider["config"]["clientSecret"] = site.world.client.secrets[0]
+    [client] = realm["clients"]
+    client["fullScopeAllowed"] = True
+    client["protocolMappers"] = [
+        {
+            "name": NOTE_CLAIM,
+            "protocol": "openid-connect",
+            "protocolMapper": "oidc-usersessionmodel-note-mapper",
+            "config": {
+                "user.session.note": "FEDERATED_REFRESH_TOKEN",
+                "claim.name": NOTE_CLAIM,
+                "jsonType.label": "String",
+                "id.token.claim": "true",
+                "access.token.claim": "true",
+                "userinfo.token.claim": "true",
+            },
+        }
+    ]
+    return realm
+
+
+def install(site: Site) -> None:
+    """Restart Keycloak with the provider, and set up `LEGACY` by hand as the README says."""
+    site.stop()
+    site.home.add_provider(built_provider())
+    site.home.add_realm(SHIPPED, json.dumps(shipped()))
+    site.home.add_realm(GENERIC, json.dumps(generic(site)))
+    site.start(*site.provider_options())
+    with site.admin() as admin:
+        set_up(admin, LEGACY)
+
+
+def set_up(admin: Admin, realm: str) -> None:
+    """Do in an existing realm what `keycloak/README.md` says."""
+    admin.post(
+        f"{realm}/authentication/flows",
+        {"alias": FLOW, "providerId": "basic-flow", "topLevel": True, "builtIn": False},
+    )
+    executions = f"{realm}/authentication/flows/{FLOW}/executions"
+    admin.post(f"{executions}/execution", {"provider": "grantbridge-consent"})
+    [execution] = admin.get(executions)
+    admin.put(executions, execution | {"requirement": "REQUIRED"})
+    google = admin.get(f"{realm}/identity-provider/instances/google")
+    google["postBrokerLoginFlowAlias"] = FLOW
+    admin.put(f"{realm}/identity-provider/instances/google", google)
+    admin.post(
+        f"{realm}/identity-provider/instances/google/mappers",
+        {
+            "name": FLOW,
+            "identityProviderAlias": "google",
+            "identityProviderMapper": "grantbridge-mapper",
+            "config": {"syncMode": "FORCE"},
+        },
+    )
+    actions = admin.get(f"{realm}/authentication/unregistered-required-actions")
+    [ours] = [action for action in actions if action["providerId"] == "grantbridge-consent-action"]
+    admin.post(f"{realm}/authentication/register-required-action", ours)
+
+
+def settle(visitors: Iterable[Visitor]) -> None:
+    """Close visitors that a test has done with."""
+    for visitor in visitors:
+        with suppress(OSError):
+            visitor.close()

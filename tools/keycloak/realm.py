@@ -1,0 +1,51 @@
+"""The shipped realm, read, and made to fit a place: another Google, another app.
+
+Owns no settings: they are in `keycloak/grantbridge-realm.json`.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any, Final
+
+from tools.keycloak.distribution import PROVIDER
+
+SHIPPED: Final = PROVIDER.parents[1] / "keycloak" / "grantbridge-realm.json"
+Realm = dict[str, Any]
+
+
+def shipped() -> Realm:
+    """Return the realm as it is shipped; its `${…}` are Keycloak's to fill in."""
+    realm: Realm = json.loads(SHIPPED.read_text())
+    return realm
+
+
+def google_of(realm: Realm) -> dict[str, Any]:
+    """Return the realm's Google provider, to be changed."""
+    [provider] = realm["identityProviders"]
+    found: dict[str, Any] = provider
+    return found
+
+
+def with_oidc(realm: Realm, origin: str) -> Realm:
+    """Have the realm use the generic `oidc` provider, whose URLs can be those of a stand-in.
+
+    Keycloak's `google` provider takes no other URLs than Google's. The alias stays.
+
+    Args:
+        realm: it is changed.
+        origin: the stand-in's.
+    """
+    provider = google_of(realm)
+    provider["providerId"] = "oidc"
+    config = provider["config"]
+    del config["offlineAccess"]
+    config |= {
+        # What `offlineAccess` does in the `google` provider.
+        "authorizationUrl": f"{origin}/o/oauth2/v2/auth?access_type=offline",
+        "tokenUrl": f"{origin}/token",
+        "userInfoUrl": f"{origin}/v1/userinfo",
+        "jwksUrl": f"{origin}/oauth2/v3/certs",
+        "clientAuthMethod": "client_secret_post",
+    }
+    return realm
