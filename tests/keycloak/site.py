@@ -12,7 +12,9 @@ from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+from werkzeug.wsgi import get_input_stream
 
 from bridge.cli.demo.serving import free_port
 from bridge.sandbox import SandboxServer
@@ -29,6 +31,9 @@ from tools.keycloak.distribution import built_provider, fetched
 from tools.keycloak.realm import Realm, google_of, shipped, with_oidc
 from tools.keycloak.server import Home, Keycloak, running
 
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+
 LEGACY = "legacy"
 """Built-in `google` provider; there before the provider was installed."""
 SHIPPED = "grantbridge"
@@ -39,6 +44,15 @@ REALMS = (LEGACY, SHIPPED, GENERIC)
 SCOPES = f"{SIGN_IN} {CALENDAR}"
 FLOW = "grantbridge"
 NOTE_CLAIM = "note_refresh_token"
+
+
+def _ended(app: WSGIApplication) -> WSGIApplication:
+    # Werkzeug's development server does not end a body at its length, as PEP 3333 wants it.
+    def call(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        environ["wsgi.input"] = get_input_stream(environ)
+        return app(environ, start_response)
+
+    return call
 
 
 @dataclass
@@ -57,7 +71,7 @@ class Bridge:
     def up(self) -> None:
         """Listen."""
         server = LocalServer(self.port)
-        server.mount(internal(self.world.services))
+        server.mount(_ended(internal(self.world.services)))
         self._stack.enter_context(server)
 
     def down(self) -> None:
