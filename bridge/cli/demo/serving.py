@@ -34,7 +34,9 @@ class DemoFailedError(Exception):
 
 
 @contextmanager
-def serving(config: Path, internal: int) -> Iterator[subprocess.Popen[bytes]]:
+def serving(
+    config: Path, internal: int, *, scheme: str = "http"
+) -> Iterator[subprocess.Popen[bytes]]:
     """Run `bridge serve`, its internal listener on a port, until the context ends.
 
     Raises:
@@ -52,7 +54,7 @@ def serving(config: Path, internal: int) -> Iterator[subprocess.Popen[bytes]]:
             start_new_session=True,
         )
     try:
-        _wait_until_ready(server, loopback(internal), log)
+        _wait_until_ready(server, loopback(internal, scheme), log)
         yield server
     finally:
         _stop(server)
@@ -83,9 +85,9 @@ def write(path: Path, text: str) -> None:
     path.write_text(text)
 
 
-def loopback(port: int) -> str:
+def loopback(port: int, scheme: str = "http") -> str:
     """Return the URL of a port of this machine."""
-    return f"http://127.0.0.1:{port}"
+    return f"{scheme}://127.0.0.1:{port}"
 
 
 def free_port() -> int:
