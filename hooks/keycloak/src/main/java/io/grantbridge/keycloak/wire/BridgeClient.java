@@ -2,10 +2,12 @@ package io.grantbridge.keycloak.wire;
 
 import io.grantbridge.keycloak.config.Settings;
 import java.io.IOException;
+import java.net.ConnectException;
 import java.net.URI;
 import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
+import java.net.http.HttpTimeoutException;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.time.Instant;
@@ -61,10 +63,7 @@ public final class BridgeClient {
   private Answer send(Message message, Duration timeout) {
     Answer answer;
     try {
-      HttpResponse<String> response =
-          http.send(
-              request(message, timeout),
-              HttpResponse.BodyHandlers.ofString(StandardCharsets.UTF_8));
+      HttpResponse<String> response = exchange(request(message, timeout));
       String requestId = response.headers().firstValue("X-Request-Id").orElse("");
       answer =
           Answer.read(response.statusCode(), response.body(), requestId, retryAfter(response));
@@ -80,6 +79,21 @@ public final class BridgeClient {
         message, answer.status(), answer.code(), answer.result(), answer.decision(),
         answer.requestId());
     return answer;
+  }
+
+  private HttpResponse<String> exchange(HttpRequest request)
+      throws IOException, InterruptedException {
+    HttpResponse.BodyHandler<String> text =
+        HttpResponse.BodyHandlers.ofString(StandardCharsets.UTF_8);
+    try {
+      return http.send(request, text);
+    } catch (HttpTimeoutException | ConnectException e) {
+      throw e;
+    } catch (IOException e) {
+      // The bridge may have closed a kept connection just then: once more, on a new one. The same
+      // message twice is one message.
+      return http.send(request, text);
+    }
   }
 
   private HttpRequest request(Message message, Duration timeout) {
