@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -36,18 +35,6 @@ class Admin:
     def delete(self, path: str) -> None:
         """Remove something."""
         self._ask("DELETE", path)
-
-    def everything_about(self, realm: str, user: str) -> str:
-        """Return all that the Admin API tells about a user and the realm, export included."""
-        told = [
-            self.get(f"{realm}/users/{user}{path}")
-            for path in ("", "/sessions", "/federated-identity", "/credentials", "/consents")
-        ]
-        told.append(self.get(f"{realm}/events"))
-        told.append(self.get(f"{realm}/identity-provider/instances"))
-        everything = "exportClients=true&exportGroupsAndRoles=true"
-        told.append(self.post(f"{realm}/partial-export?{everything}"))
-        return json.dumps(told)
 
     def user(self, realm: str, email: str) -> dict[str, Any] | None:
         """Return the user with an email address."""

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
 
 import pytest
+from playwright.sync_api import Browser
 
 from bridge.sandbox.records import Account
 from bridge.sandbox.relying_party import SignedIn
+from tests.browsing import browsing
 from tests.keycloak.evidence import kept_in_database, shown_to_client
+from tests.keycloak.person import Person
 from tests.keycloak.site import LEGACY, Site, bare, install, site
 from tests.keycloak.visitor import Visitor
 from tools.keycloak.distribution import NEWEST, UnavailableError
@@ -27,6 +31,7 @@ class Before:
         visitor: their browser, still signed in.
         refresh_token: what Google handed out.
         shown: what that showed, by place.
+        grants: how many the bridge had then.
     """
 
     site: Site
@@ -34,6 +39,7 @@ class Before:
     visitor: Visitor
     refresh_token: str
     shown: dict[str, str]
+    grants: int
 
 
 @pytest.fixture(scope="session")
@@ -68,4 +74,40 @@ def _signed_in(made: Site) -> Before:
     assert isinstance(arrival, SignedIn), arrival
     [token] = made.refresh_tokens(account)
     shown = dict([*shown_to_client(made, LEGACY, arrival), *kept_in_database(made)])
-    return Before(made, account, visitor, token, shown)
+    grants = made.world.grants_of(made.subject(LEGACY, account))
+    return Before(made, account, visitor, token, shown, len(grants))
+
+
+@pytest.fixture(scope="session")
+def browser(before: Before) -> Iterator[Browser]:
+    """Chromium, for which the sandbox is accounts.google.com."""
+    with browsing(*before.site.front.chromium_flags) as started:
+        yield started
+
+
+Meet = Callable[..., Person]
+
+
+@pytest.fixture
+def person(browser: Browser, keycloak: Site) -> Iterator[Meet]:
+    """Make people, each with an account and a browser of their own."""
+    with ExitStack() as stack:
+
+        def meet(realm: str, name: str = "ann") -> Person:
+            context = stack.enter_context(browser.new_context())
+            return Person(keycloak, realm, keycloak.person(name), context)
+
+        yield meet
+
+
+@pytest.fixture
+def visitor(keycloak: Site) -> Iterator[Callable[[], Visitor]]:
+    """Make visitors without a browser."""
+    with ExitStack() as stack:
+
+        def enter() -> Visitor:
+            made = keycloak.visitor()
+            stack.callback(made.close)
+            return made
+
+        yield enter

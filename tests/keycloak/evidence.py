@@ -5,11 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+import jwt
 import requests
 
 from bridge.sandbox.relying_party import SignedIn
+from tests.keycloak.app import CLIENT_ID, SECRET
 from tests.keycloak.site import Site
 
+V1 = "broker token endpoint, V1"
+V2 = "broker token endpoint, V2"
 _TIMEOUT_S = 60
 _ACCOUNT_PAGES = ("", "linked-accounts", "sessions", "sessions/devices", "credentials")
 
@@ -21,14 +25,27 @@ def shown_to_client(site: Site, realm: str, arrival: SignedIn) -> Iterator[tuple
     yield "ID token's claims", str(dict(arrival.claims))
     access = str(arrival.tokens["access_token"])
     yield "access token's claims", str(_claims(access))
+    endpoint = f"{issuer}/broker/google/token"
+    form = {"client_id": CLIENT_ID, "client_secret": SECRET, "token": access}
     with requests.Session() as http:
+        yield V2, _body(http, "POST", endpoint, data=form)
         http.headers["Authorization"] = f"Bearer {access}"
         yield "userinfo", _body(http, "GET", f"{issuer}/protocol/openid-connect/userinfo")
-        yield "broker token endpoint, V1", _body(http, "GET", f"{issuer}/broker/google/token")
-        yield "broker token endpoint, V2", _body(http, "POST", f"{issuer}/broker/google/token")
+        yield V1, _body(http, "GET", endpoint)
         http.headers["Accept"] = "application/json"
         for page in _ACCOUNT_PAGES:
             yield f"account API, /{page}", _body(http, "GET", f"{issuer}/account/{page}")
+
+
+def shown_to_admin(site: Site, realm: str, user: str) -> Iterator[tuple[str, str]]:
+    """Yield the same for all that an admin of Keycloak can ask about a user and the realm."""
+    everything = "exportClients=true&exportGroupsAndRoles=true"
+    with site.admin() as admin:
+        for path in ("", "/sessions", "/federated-identity", "/credentials", "/consents"):
+            yield f"Admin API, user{path}", str(admin.get(f"{realm}/users/{user}{path}"))
+        for path in ("events", "admin-events", "identity-provider/instances", ""):
+            yield f"Admin API, /{path}", str(admin.get(f"{realm}/{path}".rstrip("/")))
+        yield "exported realm", str(admin.post(f"{realm}/partial-export?{everything}"))
 
 
 def kept_in_database(site: Site) -> Iterator[tuple[str, str]]:
@@ -44,12 +61,10 @@ def kept_in_database(site: Site) -> Iterator[tuple[str, str]]:
     yield table, "\n".join(rows)
 
 
-def _body(http: requests.Session, method: str, url: str) -> str:
-    answer = http.request(method, url, timeout=_TIMEOUT_S)
+def _body(http: requests.Session, method: str, url: str, **more: Any) -> str:
+    answer = http.request(method, url, timeout=_TIMEOUT_S, **more)
     return f"{answer.status_code} {answer.headers} {answer.text}"
 
 
 def _claims(token: str) -> Any:
-    import jwt  # noqa: PLC0415
-
     return jwt.decode(token, options={"verify_signature": False})

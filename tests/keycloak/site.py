@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import secrets
 from collections.abc import Iterable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,7 +22,7 @@ from bridge.sandbox.local_server import LocalServer
 from bridge.sandbox.records import Account
 from bridge.web.apps import internal
 from tests.keycloak.admin import Admin
-from tests.keycloak.app import SECRET, App
+from tests.keycloak.app import CLIENT_ID, SECRET, App
 from tests.keycloak.database import Database, database
 from tests.keycloak.front import Front, fronting
 from tests.keycloak.visitor import Visitor
@@ -105,7 +105,6 @@ class Site:
     keycloak: Keycloak | None = None
     _admin_password: str = field(default_factory=secrets.token_urlsafe)
     _running: ExitStack = field(default_factory=ExitStack)
-    _visitors: ExitStack = field(default_factory=ExitStack)
 
     @property
     def google(self) -> Any:
@@ -172,9 +171,7 @@ class Site:
 
     def visitor(self) -> Visitor:
         """Return somebody without a browser."""
-        visitor = Visitor(self.app, self.world.server.url)
-        self._visitors.callback(visitor.close)
-        return visitor
+        return Visitor(self.app, self.world.server.url)
 
     def person(self, name: str) -> Account:
         """Return a Google account that nobody used before."""
@@ -202,7 +199,6 @@ class Site:
 
     def close(self) -> None:
         """End everything that this has started."""
-        self._visitors.close()
         self.stop()
         self.bridge.down()
 
@@ -261,7 +257,14 @@ def tempting(realm: Realm, site: Site) -> Realm:
     provider["config"]["clientSecret"] = site.world.client.secrets[0]
     [client] = realm["clients"]
     client["fullScopeAllowed"] = True
+    client["attributes"] |= {"external.token.enabled": "true", "external.token.idp": "google"}
     client["protocolMappers"] = [
+        {
+            "name": "own audience",
+            "protocol": "openid-connect",
+            "protocolMapper": "oidc-audience-mapper",
+            "config": {"included.client.audience": CLIENT_ID, "access.token.claim": "true"},
+        },
         {
             "name": NOTE_CLAIM,
             "protocol": "openid-connect",
@@ -274,7 +277,7 @@ def tempting(realm: Realm, site: Site) -> Realm:
                 "access.token.claim": "true",
                 "userinfo.token.claim": "true",
             },
-        }
+        },
     ]
     return realm
 
@@ -315,10 +318,3 @@ def set_up(admin: Admin, realm: str) -> None:
     actions = admin.get(f"{realm}/authentication/unregistered-required-actions")
     [ours] = [action for action in actions if action["providerId"] == "grantbridge-consent-action"]
     admin.post(f"{realm}/authentication/register-required-action", ours)
-
-
-def settle(visitors: Iterable[Visitor]) -> None:
-    """Close visitors that a test has done with."""
-    for visitor in visitors:
-        with suppress(OSError):
-            visitor.close()
