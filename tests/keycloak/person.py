@@ -111,6 +111,11 @@ class Person:
         return self.page.locator("a[href], button, input[type=submit]").count() > 0
 
     @property
+    def sees(self) -> str:
+        """What the page says, and where it is."""
+        return f"{self.page.url.partition('?')[0]}: {self.page.inner_text('body')}"
+
+    @property
     def worst_status(self) -> int:
         """The highest status of all pages that this browser was given."""
         return max(status for status, _ in self.answers)

@@ -71,7 +71,7 @@ def test_an_id_token_with_a_foreign_signature_signs_nobody_in(person: Meet) -> N
         patch.setattr(keys, "sign", type(keys)().sign)
         ann.signs_in()
     assert not _is_in(ann)
-    assert ann.has_next_step
+    assert ann.has_next_step, ann.sees
 
 
 def _is_in(ann: Person) -> bool:
