@@ -76,8 +76,14 @@ class Person:
             self.press("Allow")
 
     def press(self, name: str) -> None:
-        """Press a button."""
-        self.page.get_by_role("button", name=name).click()
+        """Press a button, and wait for where it leads."""
+        with self.page.expect_navigation():
+            self.page.get_by_role("button", name=name).click()
+
+    def follow(self, name: str) -> None:
+        """Follow a link."""
+        with self.page.expect_navigation():
+            self.page.get_by_role("link", name=name).click()
 
     def forgets_session(self) -> None:
         """Have Keycloak's cookies gone: the next login is one with Google."""

@@ -9,8 +9,9 @@ from __future__ import annotations
 import json
 import secrets
 from collections.abc import Iterable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, field
+from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -46,21 +47,17 @@ FLOW = "grantbridge"
 NOTE_CLAIM = "note_refresh_token"
 
 
-def _ended(app: WSGIApplication) -> WSGIApplication:
-    # Werkzeug's development server does not end a body at its length, as PEP 3333 wants it.
-    def call(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        environ["wsgi.input"] = get_input_stream(environ)
-        return app(environ, start_response)
-
-    return call
-
-
 @dataclass
 class Bridge:
-    """The bridge's internal listener, which can go away and come back."""
+    """The bridge's internal listener, which can go away and come back.
+
+    Attributes:
+        accepted: type and id of each message that was answered with 200, in order.
+    """
 
     world: World
     port: int
+    accepted: list[tuple[str, str]] = field(default_factory=list)
     _stack: ExitStack = field(default_factory=ExitStack)
 
     @property
@@ -71,8 +68,24 @@ class Bridge:
     def up(self) -> None:
         """Listen."""
         server = LocalServer(self.port)
-        server.mount(_ended(internal(self.world.services)))
+        server.mount(self._listening(internal(self.world.services)))
         self._stack.enter_context(server)
+
+    def _listening(self, app: WSGIApplication) -> WSGIApplication:
+        def call(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+            # Werkzeug's development server does not end a body at its length, as PEP 3333 wants it.
+            body = get_input_stream(environ).read()
+            environ["wsgi.input"] = BytesIO(body)
+
+            def answering(status: str, *rest: Any) -> Any:
+                if status.startswith("200") and "HTTP_WEBHOOK_ID" in environ:
+                    kind = json.loads(body)["type"]
+                    self.accepted.append((kind, environ["HTTP_WEBHOOK_ID"]))
+                return start_response(status, *rest)
+
+            return app(environ, answering)
+
+        return call
 
     def down(self) -> None:
         """Listen no more: connections are refused."""
@@ -117,27 +130,29 @@ class Site:
 
     def start(self, *options: str) -> None:
         """Start Keycloak."""
+        self.keycloak = self._running.enter_context(self.node(self.home, self.port, *options))
+
+    def node(self, home: Home, port: int, *options: str) -> AbstractContextManager[Keycloak]:
+        """Return a server of this site, to be entered."""
         vault = self.folder / "vault"
         vault.mkdir(exist_ok=True)
         (vault / f"{SHIPPED}_google-client-secret").write_text(self.world.client.secrets[0])
-        self.keycloak = self._running.enter_context(
-            running(
-                self.home,
-                [
-                    *self.database.keycloak_options,
-                    *self.front.keycloak_options,
-                    *("--vault=file", f"--vault-dir={vault}"),
-                    *options,
-                ],
-                admin_password=self._admin_password,
-                port=self.port,
-                environment={
-                    "GOOGLE_CLIENT_ID": self.world.client.client_id,
-                    "GOOGLE_SCOPES": SCOPES,
-                    "SAMPLE_APP_URL": self.app.url,
-                    "SAMPLE_APP_SECRET": SECRET,
-                },
-            )
+        return running(
+            home,
+            [
+                *self.database.keycloak_options,
+                *self.front.keycloak_options,
+                *("--vault=file", f"--vault-dir={vault}"),
+                *options,
+            ],
+            admin_password=self._admin_password,
+            port=port,
+            environment={
+                "GOOGLE_CLIENT_ID": self.world.client.client_id,
+                "GOOGLE_SCOPES": SCOPES,
+                "SAMPLE_APP_URL": self.app.url,
+                "SAMPLE_APP_SECRET": SECRET,
+            },
         )
 
     def stop(self) -> None:

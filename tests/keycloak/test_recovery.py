@@ -83,13 +83,23 @@ def test_the_next_login_asks_nothing(lost: Person) -> None:
     assert lost.screens == 2
 
 
-def test_back_from_the_consent_ends_well(lost: Person) -> None:
-    """Whoever goes back and forward again consents in the same round."""
+def test_back_from_the_consent_and_forward_again_ends_well(lost: Person) -> None:
+    """Whoever changes their mind twice consents in the same round."""
     lost.page.go_back()
-    assert lost.has_next_step or lost.is_at_google
-    lost.sets_out()
+    assert lost.has_next_step, lost.sees
+    lost.page.go_forward()
+    assert lost.is_at_consent
     lost.allows()
     assert is_well(lost)
+    assert lost.worst_status < 500
+
+
+def test_starting_over_at_the_consent_lets_in(lost: Person) -> None:
+    """Whoever signs in anew instead of consenting is not asked by a second round at once."""
+    lost.page.go_back()
+    lost.sets_out()
+    assert lost.is_signed_in
+    assert lost.screens == 2
     assert lost.worst_status < 500
 
 
@@ -156,7 +166,7 @@ def test_another_account_is_refused_and_attaches_nothing(lost: Person) -> None:
     with lost.site.admin() as admin:
         assert admin.user(lost.realm, stranger.email) is None
 
-    lost.page.get_by_role("link", name=f"Try again with {lost.account.email}").click()
+    lost.follow(f"Try again with {lost.account.email}")
     lost.allows()
     assert is_well(lost)
 

@@ -12,6 +12,7 @@ from tools.keycloak.distribution import PROVIDER
 
 SHIPPED: Final = PROVIDER.parents[1] / "keycloak" / "grantbridge-realm.json"
 Realm = dict[str, Any]
+_ACCOUNT: Final = "google_sub"
 
 
 def shipped() -> Realm:
@@ -48,4 +49,35 @@ def with_oidc(realm: Realm, origin: str) -> Realm:
         "jwksUrl": f"{origin}/oauth2/v3/certs",
         "clientAuthMethod": "client_secret_post",
     }
+    return realm
+
+
+def with_account_claim(realm: Realm) -> Realm:
+    """Have ID tokens tell the app the user's Google account, as `google_sub`.
+
+    Args:
+        realm: it is changed.
+    """
+    realm["identityProviderMappers"].append(
+        {
+            "name": _ACCOUNT,
+            "identityProviderAlias": google_of(realm)["alias"],
+            "identityProviderMapper": "oidc-user-attribute-idp-mapper",
+            "config": {"syncMode": "FORCE", "claim": "sub", "user.attribute": _ACCOUNT},
+        }
+    )
+    [client] = realm["clients"]
+    client["protocolMappers"] = [
+        {
+            "name": _ACCOUNT,
+            "protocol": "openid-connect",
+            "protocolMapper": "oidc-usermodel-attribute-mapper",
+            "config": {
+                "user.attribute": _ACCOUNT,
+                "claim.name": _ACCOUNT,
+                "jsonType.label": "String",
+                "id.token.claim": "true",
+            },
+        }
+    ]
     return realm

@@ -66,17 +66,17 @@ def caller_key(config: Path, options: Sequence[str]) -> Secret:
     Raises:
         DemoFailedError: it cannot be made.
     """
-    command = ["callers", "create", *options, "--config", str(config), "--json"]
-    made = subprocess.run(  # noqa: S603 - this very program
-        [sys.executable, "-m", "bridge", *command],
-        env=_environment(),
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        check=False,
-    )
-    if made.returncode:
-        raise DemoFailedError(f"`bridge callers create` failed: {made.stderr.decode()}")
-    return Secret(msgspec.convert(json.loads(made.stdout), Created).secret)
+    made = _said("callers", "create", *options, "--config", str(config), "--json")
+    return Secret(msgspec.convert(json.loads(made), Created).secret)
+
+
+def public_keys(config: Path) -> str:
+    """Return what `bridge keys public` prints: the JWKS that an IdP encrypts to.
+
+    Raises:
+        DemoFailedError: it prints none.
+    """
+    return _said("keys", "public", "--config", str(config))
 
 
 def write(path: Path, text: str) -> None:
@@ -96,6 +96,20 @@ def free_port() -> int:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
         return port
+
+
+def _said(*command: str) -> str:
+    done = subprocess.run(  # noqa: S603 - this very program
+        [sys.executable, "-m", "bridge", *command],
+        env=_environment(),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        raise DemoFailedError(f"`bridge {command[0]} {command[1]}` failed: {done.stderr}")
+    return done.stdout
 
 
 def _environment() -> Mapping[str, str]:

@@ -33,6 +33,7 @@ class AppSettings:
         google: where Google's APIs are.
         backend: the bridge with the key of the app's backend.
         admin: the bridge with an admin's key, for the tour alone.
+        sign_out: where a browser ends its session at the IdP; unset, `/logout` there.
     """
 
     origin: str
@@ -43,3 +44,4 @@ class AppSettings:
     google: str
     backend: CalledBridge
     admin: CalledBridge
+    sign_out: str | None = None
