@@ -242,5 +242,7 @@ def _app_settings(plan: _Plan) -> AppSettings:
         google=plan.google,
         backend=bridge(*BACKEND),
         admin=bridge(*ADMIN_CALLER),
+        # Keycloak passes it on to Google, which would else go on with who was there last.
+        prompt="select_account",
         sign_out=f"{plan.realm}/protocol/openid-connect/logout?{urlencode(leaving)}",
     )

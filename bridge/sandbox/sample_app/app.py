@@ -80,7 +80,7 @@ def _sign_in_routes(settings: AppSettings, browser: Browser, diary: Diary) -> Bl
 
     @routes.post("/sign-in")
     def sign_in() -> Response:
-        url, attempt = idp.begin()
+        url, attempt = idp.begin(**({"prompt": settings.prompt} if settings.prompt else {}))
         return browser.sent(url, Session(attempt=attempt))
 
     @routes.get(SIGNED_IN_PATH)

@@ -34,6 +34,7 @@ class AppSettings:
         backend: the bridge with the key of the app's backend.
         admin: the bridge with an admin's key, for the tour alone.
         sign_out: where a browser ends its session at the IdP; unset, `/logout` there.
+        prompt: what the app asks the IdP for at a sign-in, such as `select_account`.
     """
 
     origin: str
@@ -45,3 +46,4 @@ class AppSettings:
     backend: CalledBridge
     admin: CalledBridge
     sign_out: str | None = None
+    prompt: str | None = None
