@@ -63,8 +63,7 @@ final class Harvest {
 
   private HarvestReport report(Cursor next, String stopped) {
     Left left = apart((session, tokens) -> tokens.left());
-    return new HarvestReport(
-        handedOver, refused, left, next == null ? null : next.text(), stopped);
+    return new HarvestReport(handedOver, refused, left, next == null ? null : next.text(), stopped);
   }
 
   /** Returns whether the bridge is there. */
@@ -92,8 +91,7 @@ final class Harvest {
     RealmModel realm = session.getContext().getRealm();
     UserModel user = session.users().getUserById(realm, find.userId());
     IdentityProviderModel provider = session.identityProviders().getByAlias(find.alias());
-    FederatedIdentityModel link =
-        session.users().getFederatedIdentity(realm, user, find.alias());
+    FederatedIdentityModel link = session.users().getFederatedIdentity(realm, user, find.alias());
     if (link == null) {
       refuse(find, "not_linked");
       return Optional.empty();

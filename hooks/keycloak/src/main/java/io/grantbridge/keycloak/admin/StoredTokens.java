@@ -113,8 +113,7 @@ final class StoredTokens {
         "select %1$s, %2$s from %3$s and (%1$s > :one or (%1$s = :one and %2$s > :two))"
             + " order by %1$s, %2$s";
     return bound(
-            entities.createQuery(
-                query.formatted(one, two, FROM.get(from.place())), Object[].class),
+            entities.createQuery(query.formatted(one, two, FROM.get(from.place())), Object[].class),
             from.place())
         .setParameter("one", from.first())
         .setParameter("two", from.second())

@@ -13,6 +13,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Set;
 import java.util.function.UnaryOperator;
+import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 
 /** Reads and checks the server's options. */
@@ -20,7 +21,7 @@ public final class SettingsReader {
 
   private static final String PREFIX = "--spi-grantbridge--default--";
   private static final String SECRET_PREFIX = "whsec_";
-  private static final int LONGEST_NAME = 255;
+  private static final Pattern TENANT = Pattern.compile("[A-Za-z0-9._-]{1,255}");
   private static final int LONGEST_TIMEOUT_MS = 30_000;
   private static final int LONGEST_INTERVAL_MS = 600_000;
 
@@ -79,7 +80,8 @@ public final class SettingsReader {
 
   private String tenant() {
     String value = required("tenant");
-    if (value != null && (value.length() > LONGEST_NAME || value.chars().anyMatch(c -> c <= ' '))) {
+    // It becomes a part of the hook's URL.
+    if (value != null && !TENANT.matcher(value).matches()) {
       problem("tenant", "is no tenant's name");
     }
     return value;

@@ -13,8 +13,8 @@ import org.keycloak.models.KeycloakSessionFactory;
 import org.keycloak.sessions.AuthenticationSessionModel;
 
 /**
- * Asks users who did not come by way of Google just now: by Keycloak's own session cookie, or with a
- * password. Their logins skip brokering, and with it the authenticator.
+ * Asks users who did not come by way of Google just now: by Keycloak's own session cookie, or with
+ * a password. Their logins skip brokering, and with it the authenticator.
  */
 public final class ConsentAction implements RequiredActionProvider, RequiredActionFactory {
 
@@ -107,8 +107,7 @@ public final class ConsentAction implements RequiredActionProvider, RequiredActi
       context.challenge(
           new ConsentRequest(context.getSession(), login)
               .to(alias, link.label(), round.isMistaken()));
-      round.begin(
-          ConsentRound.Origin.ACTION, alias, link.identity().getUserId(), link.label());
+      round.begin(ConsentRound.Origin.ACTION, alias, link.identity().getUserId(), link.label());
     } catch (RuntimeException e) {
       LOG.errorf("grantbridge: no way to Google's consent: %s", e.getClass().getName());
       goOn(context, round);

@@ -37,8 +37,8 @@ public final class ConsentAuthenticatorFactory implements AuthenticatorFactory {
 
   @Override
   public String getHelpText() {
-    return "Asks the bridge whether the user must consent at Google again, and sends them there once."
-        + " For the post-login flow of the Google identity provider.";
+    return "Asks the bridge whether the user must consent at Google again, and sends them there"
+               + " once. For the post-login flow of the Google identity provider.";
   }
 
   @Override

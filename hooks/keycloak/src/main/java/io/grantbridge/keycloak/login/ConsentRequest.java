@@ -11,9 +11,9 @@ import org.keycloak.sessions.AuthenticationSessionModel;
 /**
  * Sends the user to Google's consent in the middle of a login.
  *
- * <p>Keycloak's provider takes {@code prompt} and {@code login_hint} from client notes. They are set
- * only while it builds the URL: left there, the next way to Google of this login would force a second
- * consent, and Keycloak might show its own consent page.
+ * <p>Keycloak's provider takes {@code prompt} and {@code login_hint} from client notes. They are
+ * set only while it builds the URL: left there, the next way to Google of this login would force a
+ * second consent, and Keycloak might show its own consent page.
  */
 final class ConsentRequest {
 
@@ -40,7 +40,8 @@ final class ConsentRequest {
     String prompt = login.getClientNote(OAuth2Constants.PROMPT);
     String hint = login.getClientNote(OIDCLoginProtocol.LOGIN_HINT_PARAM);
     try {
-      login.setClientNote(OAuth2Constants.PROMPT, withChoice ? "consent select_account" : "consent");
+      login.setClientNote(
+          OAuth2Constants.PROMPT, withChoice ? "consent select_account" : "consent");
       login.setClientNote(OIDCLoginProtocol.LOGIN_HINT_PARAM, account);
       IdentityBrokerService broker = new IdentityBrokerService(session);
       broker.init();

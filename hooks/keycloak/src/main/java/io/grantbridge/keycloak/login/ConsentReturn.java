@@ -63,8 +63,7 @@ final class ConsentReturn {
         round.origin() == ConsentRound.Origin.FLOW
             ? LoginActionsService.POST_BROKER_LOGIN_PATH
             : LoginActionsService.AUTHENTICATE_PATH;
-    return new AuthenticationFlowURLHelper(
-            session, login.getRealm(), session.getContext().getUri())
+    return new AuthenticationFlowURLHelper(session, login.getRealm(), session.getContext().getUri())
         .getLastExecutionUrl(
             path,
             null,

@@ -15,8 +15,8 @@ import org.keycloak.provider.ProviderConfigProperty;
 import org.keycloak.sessions.AuthenticationSessionModel;
 
 /**
- * The mapper that makes an identity provider one of the bridge's: captures each login's tokens, takes
- * the refresh token out of it, and says whose the login was.
+ * The mapper that makes an identity provider one of the bridge's: captures each login's tokens,
+ * takes the refresh token out of it, and says whose the login was.
  *
  * <p>Keycloak calls it before anything is stored, and again when the user is known. Nothing but a
  * wrong account stops a login here, and nothing stops the stripping.

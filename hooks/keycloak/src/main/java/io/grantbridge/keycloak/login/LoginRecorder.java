@@ -47,7 +47,11 @@ final class LoginRecorder {
         bridge
             .messages()
             .capture(
-                loginId, account(context), google.clientId(), google.alias(), tokens.get(),
+                loginId,
+                account(context),
+                google.clientId(),
+                google.alias(),
+                tokens.get(),
                 Time.currentTime());
     bridge.courier().deliverNow(realm.getId(), message);
     context.getContextData().put(LOGIN_ID, loginId);
@@ -60,8 +64,7 @@ final class LoginRecorder {
     if (loginId == null || LightweightUserAdapter.isLightweightUser(user)) {
       return;
     }
-    Message message =
-        bridge.messages().bind(loginId.toString(), account(context), user.getId());
+    Message message = bridge.messages().bind(loginId.toString(), account(context), user.getId());
     bridge.courier().deliverAfterCommit(session, realm.getId(), message);
   }
 
@@ -71,8 +74,7 @@ final class LoginRecorder {
    */
   void handOverStored(BrokeredIdentityContext context, UserModel user) throws SealingException {
     GoogleConnection google = new GoogleConnection(context.getIdpConfig());
-    FederatedIdentityModel row =
-        session.users().getFederatedIdentity(realm, user, google.alias());
+    FederatedIdentityModel row = session.users().getFederatedIdentity(realm, user, google.alias());
     Optional<String> stored =
         row == null ? Optional.empty() : StoredToken.refreshToken(row.getToken());
     if (stored.isEmpty()) {
@@ -82,7 +84,10 @@ final class LoginRecorder {
         bridge
             .messages()
             .stored(
-                user.getId(), account(context), google.clientId(), google.alias(),
+                user.getId(),
+                account(context),
+                google.clientId(),
+                google.alias(),
                 Tokens.ofRefreshToken(stored.get()));
     bridge.courier().deliverAfterCommit(session, realm.getId(), message);
     row.setToken(StoredToken.withoutRefreshToken(row.getToken()));

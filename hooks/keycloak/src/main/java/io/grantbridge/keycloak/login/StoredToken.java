@@ -21,8 +21,8 @@ public final class StoredToken {
   }
 
   /**
-   * Returns a stored response without its refresh token. Never null for a text: Keycloak fails on an
-   * empty row where it expects JSON. What is no JSON object may hold a token anywhere, and goes.
+   * Returns a stored response without its refresh token. Never null for a text: Keycloak fails on
+   * an empty row where it expects JSON. What is no JSON object may hold a token anywhere, and goes.
    */
   public static String withoutRefreshToken(String stored) {
     if (stored == null) {

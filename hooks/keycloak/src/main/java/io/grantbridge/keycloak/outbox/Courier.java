@@ -11,8 +11,8 @@ import org.keycloak.models.KeycloakSessionFactory;
 import org.keycloak.models.utils.KeycloakModelUtils;
 
 /**
- * Brings messages to the bridge: writes each down, tries once at once, and leaves the rest to {@link
- * Delivery}.
+ * Brings messages to the bridge: writes each down, tries once at once, and leaves the rest to
+ * {@link Delivery}.
  *
  * <p>Nothing here throws into a login.
  */
@@ -39,8 +39,7 @@ public final class Courier {
           factory, session -> new Outbox(session).add(realmId, message));
     } catch (RuntimeException e) {
       // The bridge may still take it: better told than neither written nor told.
-      LOG.errorf(
-          "grantbridge: %s could not be written down: %s", message, e.getClass().getName());
+      LOG.errorf("grantbridge: %s could not be written down: %s", message, e.getClass().getName());
     }
     trySending(message);
   }
@@ -76,7 +75,7 @@ public final class Courier {
   }
 
   /** Does with a kept message what an answer asks for. */
-  Verdict settle(Message message, Answer answer, int tries) {
+  void settle(Message message, Answer answer, int tries) {
     Verdict verdict = answer.verdict();
     if (answer.isAlarming() || "quarantined".equals(answer.result())) {
       LOG.errorf(
@@ -85,7 +84,7 @@ public final class Courier {
     }
     if (!answer.isFromBridge()) {
       // It says nothing about this message, which is due again with all others.
-      return verdict;
+      return;
     }
     KeycloakModelUtils.runJobInTransaction(
         factory,
@@ -102,6 +101,5 @@ public final class Courier {
                         + Patience.after(tries, answer.retryAfter()).toMillis());
           }
         });
-    return verdict;
   }
 }

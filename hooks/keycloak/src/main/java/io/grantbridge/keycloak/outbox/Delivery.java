@@ -2,12 +2,8 @@ package io.grantbridge.keycloak.outbox;
 
 import io.grantbridge.keycloak.wire.Answer;
 import io.grantbridge.keycloak.wire.BridgeClient;
-import io.grantbridge.keycloak.wire.Message;
-import io.grantbridge.keycloak.wire.Verdict;
 import java.time.Duration;
-import java.util.HashSet;
 import java.util.List;
-import java.util.Set;
 import org.jboss.logging.Logger;
 import org.keycloak.cluster.ClusterProvider;
 import org.keycloak.cluster.ExecutionResult;
@@ -63,54 +59,27 @@ public final class Delivery implements Runnable {
 
   private int deliver() {
     long end = System.nanoTime() + LONGEST_RUN.toNanos();
-    Round round = new Round(System.currentTimeMillis());
+    DeliveryRound round = new DeliveryRound(System.currentTimeMillis(), this::send);
     List<WaitingMessage> page = next(Long.MIN_VALUE);
     while (!page.isEmpty()) {
       for (WaitingMessage waiting : page) {
         if (System.nanoTime() > end || !round.take(waiting)) {
-          return round.delivered;
+          return round.delivered();
         }
       }
       page = next(page.get(page.size() - 1).ordinal());
     }
-    return round.delivered;
+    return round.delivered();
+  }
+
+  private Answer send(WaitingMessage waiting) {
+    Answer answer = client.sendPatiently(waiting.message());
+    courier.settle(waiting.message(), answer, waiting.tries());
+    return answer;
   }
 
   private List<WaitingMessage> next(long after) {
     return KeycloakModelUtils.runJobInTransactionWithResult(
         factory, session -> new Outbox(session).after(after, PAGE));
-  }
-
-  /** One pass through all that waits. */
-  private final class Round {
-
-    private final long now;
-    private final Set<String> blocked = new HashSet<>();
-    private int delivered;
-
-    Round(long now) {
-      this.now = now;
-    }
-
-    /** Sends a message if it is its turn; returns whether to go on with the next. */
-    boolean take(WaitingMessage waiting) {
-      Message message = waiting.message();
-      String lane = waiting.realmId() + ' ' + message.lane();
-      if (blocked.contains(lane)) {
-        return true;
-      }
-      if (!waiting.isDue(now)) {
-        blocked.add(lane);
-        return true;
-      }
-      Answer answer = client.sendPatiently(message);
-      Verdict verdict = courier.settle(message, answer, waiting.tries());
-      if (verdict == Verdict.DONE) {
-        delivered++;
-      } else if (verdict == Verdict.RETRY) {
-        blocked.add(lane);
-      }
-      return answer.isFromBridge();
-    }
   }
 }

@@ -22,7 +22,11 @@ public final class Outbox {
 
   /** Works in a session's transaction. */
   public Outbox(KeycloakSession session) {
-    this.entities = session.getProvider(JpaConnectionProvider.class).getEntityManager();
+    this(session.getProvider(JpaConnectionProvider.class).getEntityManager());
+  }
+
+  Outbox(EntityManager entities) {
+    this.entities = entities;
   }
 
   /** Adds a message at the end. */

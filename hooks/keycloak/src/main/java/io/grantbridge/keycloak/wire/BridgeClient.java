@@ -50,7 +50,9 @@ public final class BridgeClient {
     return reachability;
   }
 
-  /** Sends a message within a login: one short try, and none while the bridge is known to be down. */
+  /**
+   * Sends a message within a login: one short try, and none while the bridge is known to be down.
+   */
   public Answer sendInLogin(Message message) {
     return reachability.mayTry() ? send(message, readTimeout) : Answer.none("resting");
   }
@@ -65,8 +67,7 @@ public final class BridgeClient {
     try {
       HttpResponse<String> response = exchange(request(message, timeout));
       String requestId = response.headers().firstValue("X-Request-Id").orElse("");
-      answer =
-          Answer.read(response.statusCode(), response.body(), requestId, retryAfter(response));
+      answer = Answer.read(response.statusCode(), response.body(), requestId, retryAfter(response));
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
       answer = Answer.none("interrupted");
@@ -76,7 +77,11 @@ public final class BridgeClient {
     reachability.note(answer);
     LOG.debugf(
         "grantbridge: %s: %d %s %s %s (request %s)",
-        message, answer.status(), answer.code(), answer.result(), answer.decision(),
+        message,
+        answer.status(),
+        answer.code(),
+        answer.result(),
+        answer.decision(),
         answer.requestId());
     return answer;
   }
@@ -110,8 +115,7 @@ public final class BridgeClient {
 
   private static Duration retryAfter(HttpResponse<?> response) {
     try {
-      long seconds =
-          response.headers().firstValue("Retry-After").map(Long::parseLong).orElse(0L);
+      long seconds = response.headers().firstValue("Retry-After").map(Long::parseLong).orElse(0L);
       return Duration.ofSeconds(Math.max(0, Math.min(seconds, LONGEST_REST.toSeconds())));
     } catch (NumberFormatException e) {
       // A date (RFC 9110 section 10.2.3): our own waiting times are as good.

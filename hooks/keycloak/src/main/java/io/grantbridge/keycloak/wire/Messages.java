@@ -32,7 +32,12 @@ public final class Messages {
    * @param obtainedAt Unix seconds
    */
   public Message capture(
-      String loginId, Account account, String clientId, String alias, Tokens tokens, long obtainedAt)
+      String loginId,
+      Account account,
+      String clientId,
+      String alias,
+      Tokens tokens,
+      long obtainedAt)
       throws SealingException {
     ObjectNode body = message(MessageType.CAPTURE).put("login_id", loginId);
     putAccount(body, account);
@@ -112,8 +117,7 @@ public final class Messages {
 
   private static Message finished(MessageType type, String lane, ObjectNode body) {
     try {
-      return new Message(
-          "msg_" + random(), type, lane, JsonSerialization.writeValueAsString(body));
+      return new Message("msg_" + random(), type, lane, JsonSerialization.writeValueAsString(body));
     } catch (IOException e) {
       throw new UncheckedIOException("a tree of strings and numbers did not serialise", e);
     }

@@ -18,6 +18,7 @@ public final class Reachability {
   private static final long UP = 0;
 
   private final URI url;
+
   /** Nanoseconds (never 0) at which it last gave no answer, or {@link #UP}. */
   private final AtomicLong silentAt = new AtomicLong(UP);
 
@@ -31,7 +32,9 @@ public final class Reachability {
     return silentAt.get() == UP;
   }
 
-  /** Returns whether a login should try; true for one login in each rest while the bridge is down. */
+  /**
+   * Returns whether a login should try; true for one login in each rest while the bridge is down.
+   */
   public boolean mayTry() {
     long last = silentAt.get();
     long now = now();

@@ -16,9 +16,9 @@ import org.keycloak.util.JsonSerialization;
 /**
  * Encrypts tokens to the bridge (JWE, RFC 7516; ECDH-ES with A256GCM).
  *
- * <p>Always, not only while the bridge is down: then who reads Keycloak's database finds nothing, and
- * a repetition has the same body. Tenant and account are inside, so that nobody who can write there
- * can move one user's tokens into another's message.
+ * <p>Always, not only while the bridge is down: then who reads Keycloak's database finds nothing,
+ * and a repetition has the same body. Tenant and account are inside, so that nobody who can write
+ * there can move one user's tokens into another's message.
  */
 public final class TokenSealer {
 
@@ -52,8 +52,7 @@ public final class TokenSealer {
 
   private String encrypt(byte[] content) throws JWEException {
     BridgeKey key = keys.current();
-    JWEHeader header =
-        new JWEHeader(JWEConstants.ECDH_ES, JWEConstants.A256GCM, null, key.id());
+    JWEHeader header = new JWEHeader(JWEConstants.ECDH_ES, JWEConstants.A256GCM, null, key.id());
     JWE jwe = new JWE().header(header).content(content);
     jwe.getKeyStorage().setEncryptionKey(key.key());
     return jwe.encodeJwe(
