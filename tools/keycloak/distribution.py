@@ -8,6 +8,7 @@ written here.
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import os
 import shutil
@@ -60,13 +61,23 @@ def fetched(version: str = NEWEST) -> Path:
 
 
 def built_provider() -> Path:
-    """Build our provider, and return its JAR.
+    """Build our provider if its sources are newer, and return its JAR.
 
     Raises:
         UnavailableError: Maven is missing, or the build fails.
     """
-    _maven("-f", str(PROVIDER), "-DskipTests", "package")
+    JAR.parent.mkdir(exist_ok=True)
+    # Two builds at once would write into each other's folder.
+    with (JAR.parent / ".building").open("w") as turn:
+        fcntl.flock(turn, fcntl.LOCK_EX)
+        if not JAR.exists() or JAR.stat().st_mtime < _newest_source():
+            _maven("-f", str(PROVIDER), "-DskipTests", "package")
     return JAR
+
+
+def _newest_source() -> float:
+    sources = [PROVIDER / "pom.xml", *(PROVIDER / "src" / "main").rglob("*")]
+    return max(source.stat().st_mtime for source in sources)
 
 
 def _download(version: str, folder: Path) -> Path:
