@@ -17,8 +17,8 @@ from tests.browsing import browsing
 from tests.keycloak.evidence import kept_in_database, shown_to_client
 from tests.keycloak.person import Person
 from tests.keycloak.site import LEGACY, Site, bare, install, site
-from tests.keycloak.visitor import Visitor
 from tools.keycloak.distribution import NEWEST, UnavailableError
+from tools.keycloak.visitor import Visitor
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,8 @@ import jwt
 import requests
 
 from bridge.sandbox.relying_party import SignedIn
-from tests.keycloak.app import CLIENT_ID, SECRET
 from tests.keycloak.site import Site
+from tools.keycloak.relying_app import CLIENT_ID, SECRET
 
 V1 = "broker token endpoint, V1"
 V2 = "broker token endpoint, V2"

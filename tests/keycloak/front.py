@@ -32,7 +32,8 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-ACCOUNTS = "accounts.google.com"
+from tools.keycloak.visitor import ACCOUNTS
+
 HOSTS = (ACCOUNTS, *(f"{name}.googleapis.com" for name in ("oauth2", "openidconnect", "www")))
 _CHUNK = 65536
 

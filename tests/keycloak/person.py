@@ -13,10 +13,10 @@ from bridge.admin.order_views import OrderRequest
 from bridge.errors import BridgeError
 from bridge.model import Grant
 from bridge.sandbox.records import Account
-from tests.keycloak.app import SIGN_IN
-from tests.keycloak.front import ACCOUNTS
 from tests.keycloak.site import Site
 from tests.kit import TENANT
+from tools.keycloak.relying_app import SIGN_IN
+from tools.keycloak.visitor import ACCOUNTS
 
 PATIENCE_MS = 20_000
 _PATIENCE_S = 20

@@ -23,14 +23,14 @@ from bridge.sandbox.local_server import LocalServer
 from bridge.sandbox.records import Account
 from bridge.web.apps import internal
 from tests.keycloak.admin import Admin
-from tests.keycloak.app import CLIENT_ID, SECRET, App
-from tests.keycloak.database import Database, database
 from tests.keycloak.front import Front, fronting
-from tests.keycloak.visitor import Visitor
 from tests.kit import CALENDAR, SIGN_IN, TENANT, ShiftedClock, World
+from tools.keycloak.database import Database, database
 from tools.keycloak.distribution import built_provider, fetched
 from tools.keycloak.realm import Realm, google_of, shipped, with_oidc
+from tools.keycloak.relying_app import CLIENT_ID, SECRET, App
 from tools.keycloak.server import Home, Keycloak, running
+from tools.keycloak.visitor import Visitor
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment

@@ -17,7 +17,7 @@ from tests.keycloak.evidence import (
 )
 from tests.keycloak.person import until
 from tests.keycloak.site import GENERIC, LEGACY, Site
-from tests.keycloak.visitor import Visitor
+from tools.keycloak.visitor import Visitor
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600), pytest.mark.xdist_group("keycloak")]
 

@@ -13,7 +13,7 @@ from bridge.sandbox.relying_party import SignedIn
 from tests.keycloak.conftest import Meet
 from tests.keycloak.person import Person, until
 from tests.keycloak.site import GENERIC, SHIPPED, Site
-from tests.keycloak.visitor import Visitor
+from tools.keycloak.visitor import Visitor
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600), pytest.mark.xdist_group("keycloak")]
 

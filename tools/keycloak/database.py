@@ -1,4 +1,4 @@
-"""A PostgreSQL of its own for a test: Debian's programs, a throw-away folder, a free port."""
+"""A PostgreSQL to throw away: Debian's programs, a folder and a port of its own."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from bridge.cli.demo.serving import free_port
 from tools.keycloak.distribution import UnavailableError
 
 USER = "keycloak"
-PASSWORD = "keycloak-password"
-# Nothing here outlives the test: it need not be on disk.
+PASSWORD = "keycloak-password"  # noqa: S105 - made up
+# What does not outlive a test need not be on disk.
 _CARELESS = ("fsync=off", "synchronous_commit=off", "full_page_writes=off")
 
 
@@ -48,7 +48,7 @@ class Database:
 
     def _ask(self, program: str, *arguments: str) -> str:
         where = ("-h", "127.0.0.1", "-p", str(self.port), "-U", USER)
-        done = subprocess.run(
+        done = subprocess.run(  # noqa: S603 - PostgreSQL's own programs
             [self.programs / program, *where, *arguments],
             env=os.environ | {"PGPASSWORD": PASSWORD},
             capture_output=True,
@@ -59,8 +59,11 @@ class Database:
 
 
 @contextmanager
-def database() -> Iterator[Database]:
+def database(*, careful: bool = False) -> Iterator[Database]:
     """Run a PostgreSQL until the context ends.
+
+    Args:
+        careful: keep its promises about the disk, as in production.
 
     Raises:
         UnavailableError: it is not installed.
@@ -75,16 +78,16 @@ def database() -> Iterator[Database]:
             shutil.chown(secret, "postgres", "postgres")
         access = ("-U", USER, f"--pwfile={secret}", "-A", "scram-sha-256")
         _run([programs / "initdb", "-D", data, *access, "-E", "UTF8", "--locale=C", "--no-sync"])
-        with _serving(programs, data) as port:
+        with _serving(programs, data, () if careful else _CARELESS) as port:
             yield Database(port, programs)
 
 
 @contextmanager
-def _serving(programs: Path, data: Path) -> Iterator[int]:
+def _serving(programs: Path, data: Path, settings: Sequence[str]) -> Iterator[int]:
     port = free_port()
     options = ["-p", str(port), "-c", "listen_addresses=127.0.0.1", "-k", ""]
-    options += [part for setting in _CARELESS for part in ("-c", setting)]
-    server = subprocess.Popen(
+    options += [part for setting in settings for part in ("-c", setting)]
+    server = subprocess.Popen(  # noqa: S603 - PostgreSQL's own programs
         _as_owner([programs / "postgres", "-D", data, *options]),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
@@ -112,11 +115,13 @@ def _programs() -> Path:
 def _run(command: Sequence[str | Path], until: subprocess.Popen[bytes] | None = None) -> None:
     """Run a program; with a server, again and again until it succeeds or the server ends."""
     while True:
-        done = subprocess.run(_as_owner(command), capture_output=True, text=True, check=False)
+        done = subprocess.run(  # noqa: S603 - PostgreSQL's own programs
+            _as_owner(command), capture_output=True, text=True, check=False
+        )
         if done.returncode == 0:
             return
-        assert until is not None, done.stderr
-        assert until.poll() is None, "PostgreSQL ended by itself"
+        if until is None or until.poll() is not None:
+            raise UnavailableError(f"PostgreSQL does not start: {done.stderr}")
 
 
 def _as_owner(command: Sequence[str | Path]) -> list[str]:

@@ -1,11 +1,10 @@
-"""The app that people sign in to: it takes what Keycloak says, and keeps all of it for the test."""
+"""An app that people sign in to, for tests: it keeps all that Keycloak says."""
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 from flask import Flask, Response, redirect, request
 from werkzeug.wrappers import Response as AnyResponse
@@ -14,7 +13,7 @@ from bridge.sandbox.relying_party import Attempt, RelyingParty, SignedIn, SignIn
 from bridge.secret import Secret
 
 CLIENT_ID = "sample-app"
-SECRET = "sample-app-secret"
+SECRET = "sample-app-secret"  # noqa: S105 - made up
 SIGN_IN = "/sign-in"
 SIGNED_IN = "/signed-in"
 
@@ -79,9 +78,3 @@ class App:
             return Response(f"<title>App</title><h1>{said}</h1><a href={SIGN_IN}>Sign in</a>")
 
         return flask
-
-
-def claims_of(arrival: SignedIn | str) -> Mapping[str, Any]:
-    """Return the ID token's claims of an arrival that was a sign-in."""
-    assert isinstance(arrival, SignedIn), arrival
-    return arrival.claims

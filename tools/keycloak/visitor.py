@@ -10,17 +10,23 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from html import unescape
 from http.cookiejar import CookieJar, DefaultCookiePolicy
+from typing import Final
 from urllib.parse import urlencode, urljoin
 
 import requests
 from requests.cookies import extract_cookies_to_jar, get_cookie_header
 
 from bridge.sandbox.relying_party import SignedIn
-from tests.keycloak.app import SIGN_IN, App
-from tests.keycloak.front import ACCOUNTS
+from tools.keycloak.relying_app import SIGN_IN, App
 
-_MOST_HOPS = 40
-_TIMEOUT_S = 60
+ACCOUNTS: Final = "accounts.google.com"
+_MOST_HOPS: Final = 40
+_MOST_PAGES: Final = 4
+_TIMEOUT_S: Final = 60
+
+
+class LostError(Exception):
+    """The way does not lead where it should; the text says where it led."""
 
 
 def _jar() -> CookieJar:
@@ -47,19 +53,24 @@ class Visitor:
     def sign_in(
         self, issuer: str, email: str, *, allow: bool = True, **parameters: str
     ) -> SignedIn | str:
-        """Sign in with Google at a realm; return what the app got."""
+        """Sign in with Google at a realm; return what the app got.
+
+        Raises:
+            LostError: the browser does not come back to the app.
+        """
         self.hops.clear()
         asked = {"issuer": issuer, "kc_idp_hint": "google", "login_hint": email} | parameters
         page = self.get(f"{self.app.url}{SIGN_IN}?{urlencode(asked)}")
         page = self.through_google(page, email, allow=allow)
-        assert page.url.startswith(self.app.url), f"{page.status_code} {page.url}"
+        if not page.url.startswith(self.app.url):
+            raise LostError(f"{page.status_code} {page.url}")
         return self.app.arrivals[-1]
 
     def through_google(
         self, page: requests.Response, email: str, *, allow: bool = True
     ) -> requests.Response:
         """Press the buttons of Google's pages until the browser is elsewhere."""
-        for _ in range(4):
+        for _ in range(_MOST_PAGES):
             if "/signin/oauth/account" in page.text:
                 button = rf'value="([^"]+)"><span>[^<]*</span> <small>{re.escape(email)}<'
                 fields = {"account": _found(button, page.text)}
@@ -71,7 +82,7 @@ class Visitor:
             ticked = re.findall(r'name="scope" value="([^"]+)"', page.text)
             target = _found(r'action="([^"]+)"', page.text)
             page = self.post(urljoin(page.url, target), fields | {"scope": ticked})
-        raise AssertionError("Google's pages do not end")
+        raise LostError("Google's pages do not end")
 
     def get(self, url: str) -> requests.Response:
         """Open a page, and follow redirects."""
@@ -100,10 +111,11 @@ class Visitor:
             if "Location" not in answer.headers:
                 return answer
             method, url, fields = "GET", urljoin(url, answer.headers["Location"]), None
-        raise AssertionError(f"redirects do not end: {self.hops[-6:]}")
+        raise LostError(f"redirects do not end: {self.hops[-6:]}")
 
 
 def _found(pattern: str, text: str) -> str:
     match = re.search(pattern, text)
-    assert match, pattern
+    if match is None:
+        raise LostError(f"there is no {pattern}")
     return unescape(match[1])
