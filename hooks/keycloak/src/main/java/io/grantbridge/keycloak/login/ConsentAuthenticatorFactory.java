@@ -38,7 +38,7 @@ public final class ConsentAuthenticatorFactory implements AuthenticatorFactory {
   @Override
   public String getHelpText() {
     return "Asks the bridge whether the user must consent at Google again, and sends them there"
-               + " once. For the post-login flow of the Google identity provider.";
+        + " once. For the post-login flow of the Google identity provider.";
   }
 
   @Override

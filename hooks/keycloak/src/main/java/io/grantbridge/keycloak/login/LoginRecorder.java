@@ -21,6 +21,9 @@ final class LoginRecorder {
   /** Names this way to Google and back; travels in the login's context, which takes texts alone. */
   private static final String LOGIN_ID = "grantbridge.login_id";
 
+  /** Says that it brought a refresh token. */
+  private static final String PRECIOUS = "grantbridge.precious";
+
   private final KeycloakSession session;
   private final RealmModel realm;
   private final Grantbridge bridge;
@@ -53,8 +56,13 @@ final class LoginRecorder {
                 google.alias(),
                 tokens.get(),
                 Time.currentTime());
-    bridge.courier().deliverNow(realm.getId(), message);
     context.getContextData().put(LOGIN_ID, loginId);
+    if (tokens.get().hasRefreshToken()) {
+      context.getContextData().put(PRECIOUS, Boolean.TRUE.toString());
+      bridge.courier().deliverNow(realm.getId(), message);
+    } else {
+      bridge.courier().deliverNowOrKeep(realm.getId(), message);
+    }
   }
 
   /** Says whose the login was that was captured in this context, if one was. */
@@ -65,7 +73,11 @@ final class LoginRecorder {
       return;
     }
     Message message = bridge.messages().bind(loginId.toString(), account(context), user.getId());
-    bridge.courier().deliverAfterCommit(session, realm.getId(), message);
+    if (context.getContextData().containsKey(PRECIOUS)) {
+      bridge.courier().deliverAfterCommit(session, realm.getId(), message);
+    } else {
+      bridge.courier().deliverOrKeepAfterCommit(session, realm.getId(), message);
+    }
   }
 
   /**
