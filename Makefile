@@ -44,7 +44,8 @@ soak: $(READY) ## the long forms of the tests
 	$(BIN)/pytest -m "soak" -v
 
 bench: $(READY) ## measure, print a table, write bench/latest.json
-	tools/system-packages wrk:wrk nginx-light:nginx
+	tools/system-packages wrk:wrk nginx-light:nginx \
+	  default-jdk-headless:javac maven:mvn postgresql:pg_ctlcluster
 	$(BIN)/python -m bench
 
 lock: $(READY) ## pin the newest versions that pyproject.toml allows

@@ -27,7 +27,7 @@ from tests.keycloak.front import Front, fronting
 from tests.kit import CALENDAR, SIGN_IN, TENANT, ShiftedClock, World
 from tools.keycloak.database import Database, database
 from tools.keycloak.distribution import built_provider, fetched
-from tools.keycloak.realm import Realm, google_of, shipped, with_oidc
+from tools.keycloak.realm import Realm, google_of, named, shipped, with_oidc, without_provider
 from tools.keycloak.relying_app import CLIENT_ID, SECRET, App
 from tools.keycloak.server import Home, Keycloak, running
 from tools.keycloak.visitor import Visitor
@@ -249,20 +249,12 @@ def site(folder: Path, version: str) -> Iterator[Site]:
 
 def bare(site: Site) -> Realm:
     """Return the realm `LEGACY` as it was before the provider: tokens stored, and shown."""
-    realm = tempting(shipped(), site)
-    realm["realm"] = realm["displayName"] = LEGACY
-    realm["authenticationFlows"] = []
-    realm["identityProviderMappers"] = []
-    del realm["requiredActions"]
-    del google_of(realm)["postBrokerLoginFlowAlias"]
-    return realm
+    return named(without_provider(tempting(shipped(), site)), LEGACY)
 
 
 def generic(site: Site) -> Realm:
     """Return the realm `GENERIC`."""
-    realm = tempting(with_oidc(shipped(), site.world.server.url), site)
-    realm["realm"] = realm["displayName"] = GENERIC
-    return realm
+    return named(tempting(with_oidc(shipped(), site.world.server.url), site), GENERIC)
 
 
 def tempting(realm: Realm, site: Site) -> Realm:

@@ -52,6 +52,31 @@ def with_oidc(realm: Realm, origin: str) -> Realm:
     return realm
 
 
+def without_provider(realm: Realm) -> Realm:
+    """Have the realm be what it is in a Keycloak without our provider.
+
+    Args:
+        realm: it is changed.
+    """
+    realm["authenticationFlows"] = []
+    realm["identityProviderMappers"] = []
+    # Keycloak then makes its own ones.
+    del realm["requiredActions"]
+    del google_of(realm)["postBrokerLoginFlowAlias"]
+    return realm
+
+
+def named(realm: Realm, name: str) -> Realm:
+    """Give the realm another name.
+
+    Args:
+        realm: it is changed.
+        name: the new one.
+    """
+    realm["realm"] = realm["displayName"] = name
+    return realm
+
+
 def with_account_claim(realm: Realm) -> Realm:
     """Have ID tokens tell the app the user's Google account, as `google_sub`.
 

@@ -25,8 +25,9 @@ ADMIN: Final = "admin"
 _PATIENCE_S: Final = 240
 _STOPPING_S: Final = 30
 _SHOWN_OF_LOG: Final = 3000
-# Its start is most of its life here: code that is compiled quickly beats code that runs quickly.
-_JAVA: Final = "-XX:TieredStopAtLevel=1 -Xmx768m"
+# Where its start is most of its life, code compiled quickly beats code that runs quickly.
+SHORT_LIVED: Final = "-XX:TieredStopAtLevel=1 -Xmx768m"
+LONG_LIVED: Final = "-Xmx1g"
 
 
 class KeycloakFailedError(Exception):
@@ -100,6 +101,7 @@ def running(
     admin_password: str,
     port: int | None = None,
     environment: Mapping[str, str] | None = None,
+    java: str = SHORT_LIVED,
 ) -> Iterator[Keycloak]:
     """Run a server in a home until the context ends.
 
@@ -117,7 +119,7 @@ def running(
     with log.open("ab") as output:
         process = subprocess.Popen(  # noqa: S603 - what we have just put there
             command,
-            env=_environment(admin_password) | dict(environment or {}),
+            env=_environment(admin_password, java) | dict(environment or {}),
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,
@@ -134,13 +136,13 @@ def running(
         _stop(process)
 
 
-def _environment(admin_password: str) -> dict[str, str]:
+def _environment(admin_password: str, java: str) -> dict[str, str]:
     # What is set for another Keycloak must not reach this one.
     kept = {name: value for name, value in os.environ.items() if not name.startswith("KC_")}
     return kept | {
         "KC_BOOTSTRAP_ADMIN_USERNAME": ADMIN,
         "KC_BOOTSTRAP_ADMIN_PASSWORD": admin_password,
-        "JAVA_OPTS_APPEND": f"{kept.get('JAVA_OPTS_APPEND', '')} {_JAVA}".strip(),
+        "JAVA_OPTS_APPEND": f"{kept.get('JAVA_OPTS_APPEND', '')} {java}".strip(),
     }
 
 
