@@ -11,14 +11,15 @@ import io.grantbridge.keycloak.wire.Messages;
 import io.grantbridge.keycloak.wire.Reachability;
 import io.grantbridge.keycloak.wire.TokenSealer;
 import java.util.Map;
+import java.util.concurrent.Executors;
+import java.util.concurrent.ScheduledExecutorService;
+import java.util.concurrent.TimeUnit;
 import org.jboss.logging.Logger;
 import org.keycloak.Config;
 import org.keycloak.models.KeycloakSession;
 import org.keycloak.models.KeycloakSessionFactory;
-import org.keycloak.models.utils.KeycloakModelUtils;
 import org.keycloak.models.utils.PostMigrationEvent;
 import org.keycloak.provider.ServerInfoAwareProviderFactory;
-import org.keycloak.timer.TimerProvider;
 
 /**
  * The module's root: reads the options once, makes what lives as long as the server, and starts the
@@ -33,6 +34,7 @@ public final class DefaultGrantbridgeFactory
   private BridgeClient client;
   private Messages messages;
   private Courier courier;
+  private ScheduledExecutorService delivery;
 
   @Override
   public String getId() {
@@ -67,14 +69,18 @@ public final class DefaultGrantbridgeFactory
         });
   }
 
+  /** On a thread of its own: Keycloak's timers share one, which a slow bridge would hold up. */
   private void startDelivery(KeycloakSessionFactory factory) {
-    Delivery delivery = new Delivery(factory, courier, client);
-    KeycloakModelUtils.runJobInTransaction(
-        factory,
-        session ->
-            session
-                .getProvider(TimerProvider.class)
-                .schedule(delivery, settings.deliveryInterval().toMillis(), Delivery.NAME));
+    delivery =
+        Executors.newSingleThreadScheduledExecutor(
+            task -> {
+              Thread thread = new Thread(task, Delivery.NAME);
+              thread.setDaemon(true);
+              return thread;
+            });
+    long interval = settings.deliveryInterval().toMillis();
+    delivery.scheduleWithFixedDelay(
+        new Delivery(factory, courier, client), interval, interval, TimeUnit.MILLISECONDS);
   }
 
   @Override
@@ -97,5 +103,9 @@ public final class DefaultGrantbridgeFactory
   }
 
   @Override
-  public void close() {}
+  public void close() {
+    if (delivery != null) {
+      delivery.shutdownNow();
+    }
+  }
 }

@@ -24,12 +24,21 @@ public final class Farewells {
     if (event instanceof FederatedIdentityModel.FederatedIdentityRemovedEvent removed) {
       unlinked(removed);
     } else if (event instanceof UserModel.UserRemovedEvent removed) {
-      deleted(removed.getKeycloakSession(), removed.getRealm(), removed.getUser());
+      KeycloakSession session = inRealm(removed.getKeycloakSession(), removed.getRealm());
+      deleted(session, removed.getRealm(), removed.getUser());
     }
   }
 
+  /** A synchronisation in the background has no realm at hand, which mappers are looked up in. */
+  private static KeycloakSession inRealm(KeycloakSession session, RealmModel realm) {
+    if (session.getContext().getRealm() == null) {
+      session.getContext().setRealm(realm);
+    }
+    return session;
+  }
+
   private void unlinked(FederatedIdentityModel.FederatedIdentityRemovedEvent event) {
-    KeycloakSession session = event.getKeycloakSession();
+    KeycloakSession session = inRealm(event.getKeycloakSession(), event.getRealm());
     FederatedIdentityModel identity = event.getFederatedIdentity();
     Grantbridge bridge = session.getProvider(Grantbridge.class);
     if (identity == null

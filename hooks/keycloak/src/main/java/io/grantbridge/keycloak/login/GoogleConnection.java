@@ -50,9 +50,6 @@ public final class GoogleConnection {
   }
 
   private static Stream<IdentityProviderMapperModel> mappers(KeycloakSession session) {
-    if (session.getContext().getRealm() == null) {
-      return Stream.empty();
-    }
     return session
         .identityProviders()
         .getMappersStream(Map.of(), null, null)

@@ -18,7 +18,7 @@ import org.keycloak.models.utils.KeycloakModelUtils;
  */
 public final class Delivery implements Runnable {
 
-  /** The name of the timer's task and of the cluster's lock. */
+  /** The name of the thread and of the cluster's lock. */
   public static final String NAME = "grantbridge-delivery";
 
   private static final Logger LOG = Logger.getLogger(Delivery.class);
@@ -52,7 +52,7 @@ public final class Delivery implements Runnable {
             }
           });
     } catch (RuntimeException e) {
-      // The next run begins anew; an exception would end the timer's task for good.
+      // The next run begins anew; an exception would end the schedule for good.
       LOG.errorf("grantbridge: delivery was cut short: %s", e.getClass().getName());
     }
   }

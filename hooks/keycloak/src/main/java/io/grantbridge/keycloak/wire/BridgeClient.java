@@ -71,7 +71,8 @@ public final class BridgeClient {
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
       answer = Answer.none("interrupted");
-    } catch (IOException e) {
+    } catch (IOException | RuntimeException e) {
+      // Whatever it is, the login goes on.
       answer = Answer.none(e.getClass().getSimpleName());
     }
     reachability.note(answer);

@@ -10,6 +10,7 @@ import org.keycloak.util.JsonSerialization;
 /** Makes the hook's messages (hooks/README.md) for one tenant. Tokens are in them as JWE alone. */
 public final class Messages {
 
+  private static final int LONGEST_NAME = 255;
   private static final SecureRandom RANDOM = new SecureRandom();
 
   private final String tenant;
@@ -110,7 +111,7 @@ public final class Messages {
 
   private static void putAccount(ObjectNode body, Account account) {
     ObjectNode node = body.putObject("account").put("sub", account.sub());
-    if (account.email() != null) {
+    if (account.email() != null && account.email().length() <= LONGEST_NAME) {
       node.put("email", account.email());
     }
   }
