@@ -18,7 +18,6 @@ from tests.canary.hunt import Hunt
 from tests.keycloak.evidence import V2, shown_to_client
 from tests.keycloak.person import until
 from tests.keycloak.site import GENERIC, SHIPPED, Site
-from tools.keycloak.distribution import JAR, NEWEST, fetched
 from tools.keycloak.server import Home, Keycloak
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600), pytest.mark.xdist_group("keycloak")]
@@ -52,12 +51,12 @@ def nodes(
     keycloak: Site, newcomers: list[Account], tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[tuple[Keycloak, Keycloak]]:
     """Two nodes on the one database, and the bridge back again."""
-    home = Home.made(fetched(NEWEST), tmp_path_factory.mktemp("second") / "keycloak")
-    home.add_provider(JAR)
     options = (*keycloak.provider_options(), *OPTIONS)
     keycloak.bridge.accepted.clear()
     keycloak.start(*options, f"--cache-embedded-network-bind-port={free_port()}")
     assert keycloak.keycloak is not None
+    # What the first one has built need not be built again.
+    home = Home.made(keycloak.home.folder, tmp_path_factory.mktemp("second") / "keycloak")
     ports = f"--cache-embedded-network-bind-port={free_port()}"
     with keycloak.node(home, free_port(), *options, ports) as second:
         keycloak.bridge.up()
