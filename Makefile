@@ -38,7 +38,7 @@ test: $(READY) ## check, and every other test with coverage
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/pytest -n auto --dist loadgroup -m "not soak" --cov --cov-report=term
+	$(BIN)/pytest -n auto -m "not soak" --cov --cov-report=term
 
 soak: $(READY) ## the long forms of the tests
 	$(BIN)/pytest -m "soak" -v

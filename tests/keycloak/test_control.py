@@ -7,7 +7,7 @@ import pytest
 from tests.canary.hunt import Hunt
 from tests.keycloak.conftest import Before
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(600), pytest.mark.xdist_group("keycloak")]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from tests.browsing import browsing, photograph
 from tools.keycloak.distribution import UnavailableError
 from tools.keycloak.stage import Stage, playing
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(600), pytest.mark.xdist_group("keycloak")]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 
 @pytest.fixture(scope="module")

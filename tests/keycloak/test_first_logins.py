@@ -11,7 +11,7 @@ from tests.keycloak.conftest import Before, Meet
 from tests.keycloak.person import Person, until
 from tests.keycloak.site import GENERIC, LEGACY, SHIPPED, Site
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(600), pytest.mark.xdist_group("keycloak")]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 GOOGLE_AND_OIDC = pytest.mark.parametrize("realm", [SHIPPED, GENERIC], ids=["google", "oidc"])
 

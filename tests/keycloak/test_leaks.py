@@ -19,7 +19,7 @@ from tests.keycloak.person import until
 from tests.keycloak.site import GENERIC, LEGACY, Site
 from tools.keycloak.visitor import Visitor
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(600), pytest.mark.xdist_group("keycloak")]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 
 @pytest.mark.parametrize("realm", [LEGACY, GENERIC], ids=["google", "oidc"])

@@ -10,7 +10,7 @@ from tests.keycloak.evidence import kept_in_database
 from tests.keycloak.person import Person
 from tests.keycloak.site import GENERIC, SHIPPED
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(600), pytest.mark.xdist_group("keycloak")]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 PASSWORD = "a password of hers"
 

@@ -18,7 +18,7 @@ from tests.keycloak.site import GENERIC, SHIPPED, Site, generic, site
 from tools.keycloak.distribution import OLDEST, UnavailableError, built_provider
 from tools.keycloak.realm import shipped
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(600), pytest.mark.xdist_group("oldest")]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 GOOGLE_AND_OIDC = pytest.mark.parametrize("realm", [SHIPPED, GENERIC], ids=["google", "oidc"])
 

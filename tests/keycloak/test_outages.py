@@ -14,7 +14,7 @@ from tests.keycloak.evidence import kept_in_database, shown_to_client
 from tests.keycloak.person import until
 from tests.keycloak.site import GENERIC, SHIPPED, Site
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(600), pytest.mark.xdist_group("keycloak")]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 
 @dataclass(frozen=True)

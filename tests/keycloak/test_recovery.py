@@ -15,7 +15,7 @@ from tests.keycloak.person import Person, until
 from tests.keycloak.site import GENERIC, SHIPPED, Site
 from tools.keycloak.visitor import Visitor
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(600), pytest.mark.xdist_group("keycloak")]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 GOOGLE_AND_OIDC = pytest.mark.parametrize("realm", [SHIPPED, GENERIC], ids=["google", "oidc"])
 OTHERS = 10

@@ -20,7 +20,7 @@ from tests.keycloak.person import until
 from tests.keycloak.site import GENERIC, SHIPPED, Site
 from tools.keycloak.server import Home, Keycloak
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(600), pytest.mark.xdist_group("keycloak")]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 NEWCOMERS = 5
 # Cut: a line at TRACE that holds a secret holds a good piece of it.
