@@ -8,7 +8,7 @@ from tests.canary.hunt import Hunt
 from tests.keycloak.conftest import Meet
 from tests.keycloak.evidence import kept_in_database
 from tests.keycloak.person import Person
-from tests.keycloak.site import GENERIC, SHIPPED
+from tests.keycloak.site import GENERIC, LEGACY, SHIPPED
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
@@ -35,7 +35,7 @@ def signs_in_with_password(ann: Person) -> None:
     assert ann.is_signed_in
 
 
-@pytest.mark.parametrize("realm", [SHIPPED, GENERIC], ids=["google", "oidc"])
+@pytest.mark.parametrize("realm", [LEGACY, GENERIC], ids=["google", "oidc"])
 def test_a_linked_account_is_captured_bound_and_kept_nowhere(person: Meet, realm: str) -> None:
     """Linking runs no post-broker flow; the refresh token reaches the bridge all the same."""
     ann = person(realm)
