@@ -119,7 +119,7 @@ def test_an_admin_sees_what_waits(keycloak: Site) -> None:
         finally:
             keycloak.bridge.up()
         assert health["reachable"] is False
-        assert health["backlog"]["waiting"] == 2  # noqa: PLR2004 - what it brought, and whose it is
+        assert health["backlog"]["waiting"] == 2
         until(lambda: _waiting(admin) == 0)
 
 
