@@ -6,10 +6,10 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench soak lock clean
+.PHONY: help demo demo-keycloak test check bench soak lock clean
 
 help: ## list the targets
-	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 15
 
 $(READY): requirements-dev.lock pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -20,6 +20,10 @@ $(READY): requirements-dev.lock pyproject.toml
 demo: $(READY) ## sandbox Google, IdP, sample app and bridge, with a page that says what to click
 	$(BIN)/bridge demo
 
+demo-keycloak: $(READY) ## the same with a real Keycloak, fetched through Maven at the first time
+	tools/system-packages default-jdk-headless:javac maven:mvn
+	$(BIN)/python -m tools.keycloak
+
 check: $(READY) ## format, lint, types, layers and the fast tests, in under two minutes
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
@@ -28,7 +32,8 @@ check: $(READY) ## format, lint, types, layers and the fast tests, in under two 
 	$(BIN)/pytest -n auto -m "not slow and not soak" -q
 
 test: $(READY) ## check, and every other test with coverage
-	tools/system-packages nodejs:node chromium:chromium
+	tools/system-packages nodejs:node chromium:chromium \
+	  default-jdk-headless:javac maven:mvn postgresql:pg_ctlcluster
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
@@ -39,7 +44,8 @@ soak: $(READY) ## the long forms of the tests
 	$(BIN)/pytest -m "soak" -v
 
 bench: $(READY) ## measure, print a table, write bench/latest.json
-	tools/system-packages wrk:wrk nginx-light:nginx
+	tools/system-packages wrk:wrk nginx-light:nginx \
+	  default-jdk-headless:javac maven:mvn postgresql:pg_ctlcluster
 	$(BIN)/python -m bench
 
 lock: $(READY) ## pin the newest versions that pyproject.toml allows
@@ -49,4 +55,4 @@ lock: $(READY) ## pin the newest versions that pyproject.toml allows
 	  --no-annotate --no-header pyproject.toml --group dev -c requirements.lock -o requirements-dev.lock
 
 clean: ## remove what the targets made
-	rm -rf $(VENV) dist build .coverage* .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) dist build hooks/keycloak/target .coverage* .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -11,7 +11,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
 
-from bench import capture, expiry_wave, growth, storm, warm_read
+from bench import capture, expiry_wave, growth, login_keycloak, storm, warm_read
 from bench.harness import Benchmark, Figure, Plan, table
 from bench.wrk import MissingToolError, need_wrk
 
@@ -21,6 +21,7 @@ _BENCHMARKS: Final[Mapping[str, Benchmark]] = {
     "expiry_wave": expiry_wave.run,
     "capture": capture.run,
     "growth": growth.run,
+    "login_keycloak": login_keycloak.run,
 }
 _HERE: Final = Path(__file__).parent
 _LATEST: Final = _HERE / "latest.json"

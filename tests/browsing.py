@@ -29,8 +29,8 @@ _QUIET: Final = (
 
 
 @contextmanager
-def browsing() -> Iterator[Browser]:
-    """Run Chromium; without one, skip on a laptop and fail where tests must not be skipped."""
+def browsing(*flags: str) -> Iterator[Browser]:
+    """Run Chromium with some more flags; without one, skip on a laptop and fail in CI."""
     with sync_playwright() as playwright:
         program = shutil.which("chromium") or _of_playwright(playwright)
         if program is None:
@@ -40,7 +40,9 @@ def browsing() -> Iterator[Browser]:
             pytest.skip(wanted)
         # Chromium has no sandbox for root.
         as_root = ("--no-sandbox",) if os.geteuid() == 0 else ()
-        browser = playwright.chromium.launch(executable_path=program, args=[*_QUIET, *as_root])
+        browser = playwright.chromium.launch(
+            executable_path=program, args=[*_QUIET, *as_root, *flags]
+        )
         try:
             yield browser
         finally:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from xdist.scheduler import LoadGroupScheduling  # type: ignore[import-untyped]  # ships no types
 
 from tests.kit import World, world
 from tests.screenshots import SCREENSHOTS
@@ -16,6 +17,20 @@ def bridge_world(tmp_path: Path) -> Iterator[World]:
     """A whole bridge on a sandbox Google."""
     with world(tmp_path) as made:
         yield made
+
+
+class _KeycloakInOneWorker(LoadGroupScheduling):  # type: ignore[misc]  # the same
+    """Gives each test to whoever is free, but for those that share one Keycloak."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return "keycloak" if nodeid.startswith("tests/keycloak/") else nodeid
+
+
+# The `xdist_group` mark would say so, were it not that xdist 3.8 and pytest 9.2 disagree about it.
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> LoadGroupScheduling:
+    """Share tests out among the workers."""
+    return _KeycloakInOneWorker(config, log)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -105,6 +105,19 @@ def list_keys(config: Path | None, *, as_json: bool) -> None:
 
 @keys.command()
 @config_option
+@json_option
+def public(config: Path | None, *, as_json: bool) -> None:
+    """Print the public keys that IdPs encrypt tokens to, as a JWKS.
+
+    The same as `/.well-known/jwks.json` of the internal listener, for an IdP that takes it as a
+    file. Nothing in it is secret.
+    """
+    with failing_readably(as_json=as_json), opened(config) as services:
+        print_json(services.keys.present.envelope.public_jwks())
+
+
+@keys.command()
+@config_option
 @click.argument("key", required=False)
 @click.option("--hook", is_flag=True, help=_HOOK_TEXT)
 @json_option

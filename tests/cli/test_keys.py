@@ -291,3 +291,12 @@ def test_a_store_of_other_keys_is_named_before_anything_is_done(
     assert result.exit_code == 1
     assert f"The store was written with the record key {key_id}" in result.stderr
     assert bridge_world.key_file.read_text() == text
+
+
+def test_the_public_keys_are_printed_as_the_listener_serves_them(
+    run: Run, bridge_world: World
+) -> None:
+    """An IdP gets the same JWKS from a file as from the internal listener; nothing private."""
+    printed = json.loads(run("keys", "public").stdout)
+    assert printed == bridge_world.http.get("/.well-known/jwks.json").get_json()
+    assert all("d" not in key for key in printed["keys"])

@@ -34,7 +34,9 @@ class DemoFailedError(Exception):
 
 
 @contextmanager
-def serving(config: Path, internal: int) -> Iterator[subprocess.Popen[bytes]]:
+def serving(
+    config: Path, internal: int, *, scheme: str = "http"
+) -> Iterator[subprocess.Popen[bytes]]:
     """Run `bridge serve`, its internal listener on a port, until the context ends.
 
     Raises:
@@ -52,7 +54,7 @@ def serving(config: Path, internal: int) -> Iterator[subprocess.Popen[bytes]]:
             start_new_session=True,
         )
     try:
-        _wait_until_ready(server, loopback(internal), log)
+        _wait_until_ready(server, loopback(internal, scheme), log)
         yield server
     finally:
         _stop(server)
@@ -64,17 +66,17 @@ def caller_key(config: Path, options: Sequence[str]) -> Secret:
     Raises:
         DemoFailedError: it cannot be made.
     """
-    command = ["callers", "create", *options, "--config", str(config), "--json"]
-    made = subprocess.run(  # noqa: S603 - this very program
-        [sys.executable, "-m", "bridge", *command],
-        env=_environment(),
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        check=False,
-    )
-    if made.returncode:
-        raise DemoFailedError(f"`bridge callers create` failed: {made.stderr.decode()}")
-    return Secret(msgspec.convert(json.loads(made.stdout), Created).secret)
+    made = _said("callers", "create", *options, "--config", str(config), "--json")
+    return Secret(msgspec.convert(json.loads(made), Created).secret)
+
+
+def public_keys(config: Path) -> str:
+    """Return what `bridge keys public` prints: the JWKS that an IdP encrypts to.
+
+    Raises:
+        DemoFailedError: it prints none.
+    """
+    return _said("keys", "public", "--config", str(config))
 
 
 def write(path: Path, text: str) -> None:
@@ -83,9 +85,9 @@ def write(path: Path, text: str) -> None:
     path.write_text(text)
 
 
-def loopback(port: int) -> str:
+def loopback(port: int, scheme: str = "http") -> str:
     """Return the URL of a port of this machine."""
-    return f"http://127.0.0.1:{port}"
+    return f"{scheme}://127.0.0.1:{port}"
 
 
 def free_port() -> int:
@@ -94,6 +96,20 @@ def free_port() -> int:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
         return port
+
+
+def _said(*command: str) -> str:
+    done = subprocess.run(  # noqa: S603 - this very program
+        [sys.executable, "-m", "bridge", *command],
+        env=_environment(),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        raise DemoFailedError(f"`bridge {command[0]} {command[1]}` failed: {done.stderr}")
+    return done.stdout
 
 
 def _environment() -> Mapping[str, str]:

@@ -41,7 +41,7 @@ from bridge.secret import Secret
 
 TENANT: Final = "demo"
 APP_NAME: Final = "Planner"
-_SCOPES: Final = ("openid", "email", "profile", CALENDAR)
+SCOPES: Final = ("openid", "email", "profile", CALENDAR)
 _PERSONS: Final = (
     (ANN, "Ann Lee", None),
     (BOB, "Bob Ray", None),
@@ -53,11 +53,11 @@ _EVENTS: Final = {
     ANN_AT_WORK: ((22, "Team meeting"), (28, "Budget review")),
 }
 _APP_ID: Final = "planner"
-_BACKEND: Final = (
+BACKEND: Final = (
     *("planner", "--tenant", TENANT, "--scope", CALENDAR),
     *("--permission", "token", "--permission", "connect"),
 )
-_ADMIN: Final = (
+ADMIN: Final = (
     *("operator", "--tenant", TENANT, "--permission", "grants:forget"),
     *("--permission", "orders", "--permission", "grants:read"),
 )
@@ -200,7 +200,7 @@ def _idp_settings(
             origin=places.google,
             client_id=client.client_id,
             client_secret=Secret(client.secrets[0]),
-            scopes=_SCOPES,
+            scopes=SCOPES,
         ),
         bridge=HookTarget(
             internal=loopback(places.internal),
@@ -231,6 +231,6 @@ def _app_settings(places: _Places, secret: Secret, config: Path) -> AppSettings:
         client_id=_APP_ID,
         client_secret=secret,
         google=places.google,
-        backend=bridge(*_BACKEND),
-        admin=bridge(*_ADMIN),
+        backend=bridge(*BACKEND),
+        admin=bridge(*ADMIN),
     )

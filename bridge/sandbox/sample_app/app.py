@@ -80,7 +80,7 @@ def _sign_in_routes(settings: AppSettings, browser: Browser, diary: Diary) -> Bl
 
     @routes.post("/sign-in")
     def sign_in() -> Response:
-        url, attempt = idp.begin()
+        url, attempt = idp.begin(**({"prompt": settings.prompt} if settings.prompt else {}))
         return browser.sent(url, Session(attempt=attempt))
 
     @routes.get(SIGNED_IN_PATH)
@@ -99,7 +99,8 @@ def _sign_in_routes(settings: AppSettings, browser: Browser, diary: Diary) -> Bl
             text = f"{member.first_name} signed out."
             diary.write(Actor.APP, Kind.SIGNED_OUT, member.accounts[0].email, text)
         browser.forget()
-        return make_response(redirect(f"{settings.idp}/logout", HTTPStatus.SEE_OTHER))
+        elsewhere = settings.sign_out or f"{settings.idp}/logout"
+        return make_response(redirect(elsewhere, HTTPStatus.SEE_OTHER))
 
     return routes
 

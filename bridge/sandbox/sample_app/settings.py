@@ -33,6 +33,8 @@ class AppSettings:
         google: where Google's APIs are.
         backend: the bridge with the key of the app's backend.
         admin: the bridge with an admin's key, for the tour alone.
+        sign_out: where a browser ends its session at the IdP; unset, `/logout` there.
+        prompt: what the app asks the IdP for at a sign-in, such as `select_account`.
     """
 
     origin: str
@@ -43,3 +45,5 @@ class AppSettings:
     google: str
     backend: CalledBridge
     admin: CalledBridge
+    sign_out: str | None = None
+    prompt: str | None = None

@@ -1,0 +1,91 @@
+"""The oldest Keycloak that is supported does the same: the main points once more, on its server."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+
+import pytest
+
+from bridge.errors import BridgeError, Code
+from bridge.sandbox.records import Account
+from bridge.sandbox.relying_party import SignedIn
+from tests.canary.hunt import Hunt
+from tests.keycloak.evidence import V1, kept_in_database, shown_to_admin, shown_to_client
+from tests.keycloak.person import until
+from tests.keycloak.site import GENERIC, SHIPPED, Site, generic, site
+from tools.keycloak.distribution import OLDEST, UnavailableError, built_provider
+from tools.keycloak.realm import shipped
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+
+GOOGLE_AND_OIDC = pytest.mark.parametrize("realm", [SHIPPED, GENERIC], ids=["google", "oidc"])
+
+
+@pytest.fixture(scope="module")
+def oldest(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """The provider in the oldest server."""
+    try:
+        with site(tmp_path_factory.mktemp("oldest"), OLDEST) as made:
+            made.home.add_provider(built_provider())
+            made.home.add_realm(SHIPPED, json.dumps(shipped()))
+            made.home.add_realm(GENERIC, json.dumps(generic(made)))
+            made.start(*made.provider_options())
+            yield made
+    except UnavailableError as error:
+        if os.environ.get("CI"):
+            pytest.fail(str(error))
+        pytest.skip(str(error))
+
+
+def visit(place: Site, realm: str, account: Account) -> SignedIn:
+    """Have somebody sign in who is not signed in yet."""
+    visitor = place.visitor()
+    try:
+        arrival = visitor.sign_in(place.issuer(realm), account.email)
+    finally:
+        visitor.close()
+    assert isinstance(arrival, SignedIn), arrival
+    return arrival
+
+
+@GOOGLE_AND_OIDC
+def test_a_login_is_captured_and_a_lost_grant_is_mended(oldest: Site, realm: str) -> None:
+    """One consent at first, one when the grant is lost, none in between and none after."""
+    account = oldest.person("ann")
+    visit(oldest, realm, account)
+    subject = oldest.subject(realm, account)
+    until(lambda: bool(oldest.world.grants_of(subject)))
+    visit(oldest, realm, account)
+    assert oldest.screens(account) == 1
+
+    oldest.google.kill_refresh_tokens(account)
+    with pytest.raises(BridgeError) as refused:
+        oldest.world.read(subject)
+    assert refused.value.code is Code.REAUTH_REQUIRED
+    visit(oldest, realm, account)
+    until(lambda: oldest.world.grants_of(subject)[0].state.value != "reauth_required")
+    assert oldest.world.read(subject).access_token
+    visit(oldest, realm, account)
+    assert oldest.screens(account) == 2
+
+
+def test_no_refresh_token_is_found(oldest: Site) -> None:
+    """Nor in what clients and admins are shown, nor in the database, nor in the log."""
+    account = oldest.person("canary")
+    arrival = visit(oldest, GENERIC, account)
+    subject = oldest.subject(GENERIC, account)
+    until(lambda: bool(oldest.world.grants_of(subject)))
+    assert oldest.keycloak is not None
+    shown = dict(
+        [
+            *shown_to_client(oldest, GENERIC, arrival),
+            *shown_to_admin(oldest, GENERIC, subject),
+            *kept_in_database(oldest),
+            ("log", oldest.keycloak.log.read_text()),
+        ]
+    )
+    assert '"access_token"' in shown[V1]
+    hunt = Hunt(oldest.refresh_tokens(account))
+    assert [place for place, text in shown.items() if hunt.found(text)] == []
