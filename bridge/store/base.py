@@ -211,6 +211,14 @@ class Store(Protocol):
         """
         ...
 
+    def confirm(self) -> None:
+        """Return once what was read before is as durable as a write of one's own.
+
+        A write whose replicas were not there in time raises, and can be read all the same: whoever
+        acknowledges because of what was read, without a write, asks for this first.
+        """
+        ...
+
     def lease(self, name: str, owner: str, ttl: float) -> Lease | None:
         """Take the lease for `ttl` seconds; None while somebody else's term runs.
 

@@ -83,6 +83,9 @@ class SqliteStore:
         """Do all of `ops`, or none; raises StoreConflictError or GuardConflictError."""
         self._records.commit(ops, guard)
 
+    def confirm(self) -> None:
+        """Do nothing: what can be read here is on disk."""
+
     def lease(self, name: str, owner: str, ttl: float) -> Lease | None:
         """Take the lease for `ttl` seconds; None while somebody else's term runs."""
         return self._leases.lease(name, owner, ttl)
