@@ -48,7 +48,7 @@ from bridge.google.endpoints import GOOGLE, Endpoints
 from bridge.google.id_token import IdTokenVerifier
 from bridge.google.transport import Timeouts, Transport
 from bridge.store.base import Store
-from bridge.store.sqlite import SqliteStore
+from bridge.store.choosing import open_store
 from bridge.tokens.circuit import Circuits
 from bridge.tokens.clients import Clients
 from bridge.tokens.flights import Flights
@@ -171,7 +171,7 @@ def build(settings: Settings, clock: Clock | None = None) -> Services:
     clock = clock or SystemClock()
     path = settings.keys.file
     keys = Keys(material(read_keys(path)))
-    store = SqliteStore(settings.store.path, clock)
+    store = open_store(settings.store, clock)
     records = Records(store, keys)
     sealed = RefreshTokens(keys)
     audit = AuditLog(records, clock, settings.audit.keep_days)

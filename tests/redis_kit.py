@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import signal
@@ -10,15 +11,19 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Final
 
 import pytest
 import redis
 from redis.backoff import NoBackoff
+from redis.crc import key_slot
 from redis.retry import Retry
 
 _START_S: Final = 10.0
+# Small and quick to notice that a replica is there.
+_TOPOLOGY: Final = ("--repl-diskless-sync-delay", "0", "--repl-ping-replica-period", "1")
 _SAFE: Final = ("--appendonly", "yes", "--appendfsync", "always", "--save", "")
 
 
@@ -123,3 +128,97 @@ class RedisServer:
             self._process.send_signal(by)
             self._process.wait()
             self._process = None
+
+
+class Sentinels:
+    """A primary with replicas and three Sentinels that watch over them.
+
+    Attributes:
+        url: what a bridge is told.
+        servers: the primary of the beginning, then its replicas.
+    """
+
+    name: Final = "main"
+
+    def __init__(self, replicas: int = 2) -> None:
+        primary = RedisServer(*_TOPOLOGY).start()
+        self.servers = [primary]
+        for _ in range(replicas):
+            options = ("--replicaof", f"127.0.0.1 {primary.port}", *_TOPOLOGY)
+            self.servers.append(RedisServer(*options).start())
+        until(lambda: self._connected() == replicas)
+        lines = f"""
+sentinel monitor {self.name} 127.0.0.1 {primary.port} 2
+sentinel down-after-milliseconds {self.name} 700
+sentinel failover-timeout {self.name} 3000
+"""
+        self.sentinels = [RedisServer(sentinel=lines).start() for _ in range(3)]
+        hosts = ",".join(f"127.0.0.1:{sentinel.port}" for sentinel in self.sentinels)
+        self.url = f"redis+sentinel://{hosts}/{self.name}"
+        for sentinel in self.sentinels:
+            until(partial(self._sees_all, sentinel, replicas))
+
+    @property
+    def primary(self) -> RedisServer:
+        """The server that the Sentinels call the primary now."""
+        answer = self.sentinels[0].ask("SENTINEL GET-MASTER-ADDR-BY-NAME", self.name)
+        port = int(answer[1])  # type: ignore[index]  # a host and a port
+        return next(server for server in self.servers if server.port == port)
+
+    def close(self) -> None:
+        for server in (*self.sentinels, *self.servers):
+            server.close()
+
+    def _connected(self) -> int:
+        told = self.servers[0].ask("INFO", "replication")
+        assert isinstance(told, dict)
+        online = (f"slave{n}" for n in range(told["connected_slaves"]))
+        return sum(told[each]["state"] == "online" for each in online)
+
+    def _sees_all(self, sentinel: RedisServer, replicas: int) -> bool:
+        state = sentinel.ask("SENTINEL MASTER", self.name)
+        assert isinstance(state, dict)
+        return int(state["num-slaves"]) == replicas and int(state["num-other-sentinels"]) == 2
+
+
+class Cluster:
+    """Three primaries with a replica each.
+
+    Attributes:
+        url: what a bridge is told.
+        nodes: the primaries of the beginning, then their replicas.
+    """
+
+    def __init__(self) -> None:
+        options = ("--cluster-enabled", "yes", "--cluster-node-timeout", "1000", *_TOPOLOGY)
+        self.nodes = [
+            RedisServer(*options, "--cluster-port", str(free_port())).start() for _ in range(6)
+        ]
+        addresses = [f"127.0.0.1:{node.port}" for node in self.nodes]
+        command = ("redis-cli", "--cluster", "create", *addresses, "--cluster-replicas", "1")
+        subprocess.run([*command, "--cluster-yes"], check=True, capture_output=True)
+        for node in self.nodes:
+            until(partial(self._is_whole, node), 30)
+        self.url = "redis+cluster://" + ",".join(addresses[:2])
+
+    def primary_of(self, prefix: str) -> RedisServer:
+        """Return the node that has a store's slot now."""
+        slot = key_slot(prefix.encode())
+        for node in self.nodes:
+            with contextlib.suppress(redis.RedisError):
+                for first, last, owner, *_ in node.ask("CLUSTER SLOTS"):  # type: ignore[attr-defined]  # a list
+                    if first <= slot <= last:
+                        return next(each for each in self.nodes if each.port == owner[1])
+        raise AssertionError("no node has the slot")
+
+    def close(self) -> None:
+        for node in self.nodes:
+            node.close()
+
+    def _is_whole(self, node: RedisServer) -> bool:
+        told = node.ask("CLUSTER INFO")
+        link = node.ask("INFO", "replication")
+        assert isinstance(told, dict)
+        assert isinstance(link, dict)
+        is_linked = link["role"] == "master" or link["master_link_status"] == "up"
+        return bool(told["cluster_state"] == "ok" and is_linked)

@@ -259,6 +259,10 @@ class Store(Protocol):
         """Prove that the backend answers reads and takes durable writes."""
         ...
 
+    def risks(self) -> Sequence[str]:
+        """Return what the backend is set up to do that can lose acknowledged writes, in words."""
+        ...
+
     def close(self) -> None:
         """Free what this process holds; the store can be opened again, by a new object.
 

@@ -11,6 +11,7 @@ from typing import Final
 from bridge.clock import Clock
 from bridge.config.redis_url import RedisAddress
 from bridge.config.store import RedisSettings
+from bridge.store import redis_safety
 from bridge.store.base import (
     Counted,
     Delete,
@@ -52,6 +53,7 @@ class RedisStore:
             clock: tells leases the time, and windows too unless it is the system's.
             host: names this host and its present boot; None asks the host.
         """
+        self._accepted = settings.accept
         self._names = Names(settings.prefix)
         self._calls = Calls(Primary(address, settings), settings, self._names.base)
         self._records = Records(self._calls, self._names)
@@ -119,6 +121,14 @@ class RedisStore:
         """Prove that the primary, and the replicas that must, take writes."""
         if not self._calls.write(_CHECK):
             raise StoreUnavailableError("a write cannot be read")
+
+    def risks(self) -> Sequence[str]:
+        """Return what the server is set up to do that can lose acknowledged writes."""
+        return [danger.sentence for danger in redis_safety.dangers(self._calls)]
+
+    def refuse_risks(self) -> None:
+        """Check the server's set-up. Raises BridgeError for a risk that is not accepted."""
+        redis_safety.refuse(redis_safety.dangers(self._calls), self._accepted)
 
     def close(self) -> None:
         """Close this process's connections; later calls raise StoreUnavailableError."""

@@ -23,7 +23,7 @@ from bridge.clock import Clock
 from bridge.store.base import Lease
 from bridge.store.redis_calls import Calls, Script
 from bridge.store.redis_names import Names
-from bridge.store.sqlite_leases import boot_id
+from bridge.store.sqlite_leases import NO_BOOT_ID, boot_id
 
 _LEASE: Final = Script("lease")
 _HELD: Final = Script("held")
@@ -109,7 +109,7 @@ class Leases:
         for name, there in itertools.islice(self._every(), limit):
             holder = _DECODER.decode(there)
             if holder.host == self._host:
-                is_over = not 0 < float(holder.till) - now <= float(holder.term)
+                is_over = float(holder.till) <= now
             else:
                 self._watch(name, holder.sign, float(holder.term), now)
                 is_over = self._dead(name, now) == holder.sign
@@ -157,8 +157,11 @@ class Leases:
 def host_id() -> str:
     """Return a text that names this host, its present boot, and the clock of this process's kind.
 
-    A container can have a monotonic clock of its own (time_namespaces(7)).
+    A container can have a monotonic clock of its own (time_namespaces(7)). Where a host does not
+    name its boot, each process is a host to the others: a term must not outlast a reboot.
     """
     boot = boot_id()
+    if boot == NO_BOOT_ID:
+        return secrets.token_hex(8)
     clock = Path("/proc/self/ns/time")
     return f"{boot}:{clock.readlink()}" if clock.is_symlink() else boot

@@ -115,6 +115,10 @@ class SqliteStore:
         if read < written:
             raise StoreUnavailableError("a committed write cannot be read")
 
+    def risks(self) -> Sequence[str]:
+        """Return nothing: every commit is synced to disk before it is acknowledged."""
+        return ()
+
     def close(self) -> None:
         """Close this process's connections; later calls raise StoreUnavailableError."""
         self._connections.close()

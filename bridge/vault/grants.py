@@ -171,6 +171,8 @@ class Grants:
                 raise BridgeError(Code.GRANT_MISSING, "The grant is gone.")
             changed = change(held.record)
             if changed == held.record:
+                # Whoever asked takes this for done.
+                self._records.store.confirm()
                 return changed
             try:
                 self._records.store.commit(self.write(held, changed, cause))

@@ -32,6 +32,7 @@ from bridge.web.wire import (
     ProfileAnswer,
     ProfileRequest,
     PublicKeys,
+    Readiness,
     Removed,
     Status,
     TokensAnswer,
@@ -112,11 +113,11 @@ class Api:
         """Say that the process answers."""
         return Status(status="live")
 
-    def ready(self, _ask: Ask) -> Status:
+    def ready(self, _ask: Ask) -> Readiness:
         """Say that store and keys can serve."""
         self.services.store.check()
         self.services.opening.prove_keys()
-        return Status(status="ready")
+        return Readiness(status="ready", risks=tuple(self.services.store.risks()))
 
     def version(self, _ask: Ask) -> Version:
         """Say what runs."""
@@ -237,7 +238,7 @@ def routes(services: Services) -> tuple[Route, ...]:
             name="ready",
             summary="Can it serve: store and keys?",
             handle=api.ready,
-            answer=Status,
+            answer=Readiness,
             errors=(Code.KEY_UNAVAILABLE,),
             is_open=True,
         ),

@@ -97,6 +97,15 @@ class RedisBackend:
         settings = RedisSettings(prefix=self.prefix, patience_s=0.2)
         return RedisStore(self.address, settings, clock)
 
+    def toml(self) -> str:
+        """Return the settings of a bridge that uses it."""
+        return f"""
+[store]
+url = "unix://{self.address.socket}"
+[store.redis]
+prefix = "{self.prefix}"
+"""
+
     def stop(self) -> None:
         assert self.server is not None
         self.server.kill()

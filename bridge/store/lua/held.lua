@@ -11,7 +11,7 @@ local left = tonumber(lease[4]) - tonumber(now)
 if lease[1] ~= owner or lease[2] ~= fence or lease[3] ~= host then
   return 0
 end
-if left <= 0 or left > tonumber(lease[5]) then
+if left <= 0 then
   return 0
 end
 if term == '' then

@@ -12,8 +12,7 @@ if there then
   local left = tonumber(ends) - tonumber(now)
   local runs
   if at == host then
-    -- More left than the term had: the host's clock began anew.
-    runs = left > 0 and left <= tonumber(length)
+    runs = left > 0
   else
     -- Clocks of two hosts cannot be compared: without a sign of life for a whole term it is over.
     runs = sign ~= dead
