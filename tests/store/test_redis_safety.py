@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
 
 import pytest
 
 from bridge.clock import SystemClock
 from bridge.config.store import RedisSettings, Risk, StoreSettings
 from bridge.errors import BridgeError, Code
-from bridge.store.base import Store
+from bridge.store.base import Append, Query, Store
 from bridge.store.choosing import open_store
 from tests.redis_kit import RedisServer, needs_redis
 from tests.store.backends import row
+
+DOCS: Final = Path(__file__).parents[2] / "docs" / "redis.md"
 
 
 @pytest.fixture(scope="module")
@@ -97,3 +102,33 @@ def test_a_wrong_password_is_said_at_once(server: RedisServer) -> None:
     with pytest.raises(BridgeError) as caught:
         opened(server, "bridge@", password="swordfish", patience_s=60)
     assert caught.value.context == {"detail": "AuthenticationError"}
+
+
+def test_the_documented_user_may_do_all_that_is_needed(server: RedisServer) -> None:
+    """The ACL line of docs/redis.md is enough for every call of a store."""
+    (line,) = re.findall(r"^ACL SETUSER .*$", DOCS.read_text(), re.MULTILINE)
+    server.ask(*line.split())
+    store = opened(server, "bridge@", password="password")
+    assert store.risks() == []
+    store.commit([Append(row("documented"))], row("guard", kind="guard", expires_at=1))
+    assert [found.ref.id for found in store.list(Query("grant", subject="user", limit=1_000))]
+    assert store.list(Query("grant", after_position=0))
+    held = store.lease("a", "me", 10)
+    assert held is not None
+    assert store.renew(held, 10)
+    assert store.count("k", "m", 10).admitted
+    assert store.sweep("guard", 2, 10) == 1
+    assert store.release(held)
+    store.check()
+    store.close()
+
+
+def test_the_documented_user_may_ask_for_replicas(server: RedisServer) -> None:
+    """WAIT and what `all` needs are within the documented line; there is no replica to be had."""
+    (line,) = re.findall(r"^ACL SETUSER .*$", DOCS.read_text(), re.MULTILINE)
+    server.ask(*line.split())
+    store = opened(server, "bridge@", password="password", replicas="all", replicas_timeout_s=0.05)
+    with pytest.raises(BridgeError) as caught:
+        store.check()
+    assert caught.value.context == {"detail": "0 of 1 replicas have the write"}
+    store.close()
