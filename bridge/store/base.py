@@ -248,6 +248,22 @@ class Store(Protocol):
         """
         ...
 
+    def kinds(self) -> Sequence[str]:
+        """Return the kinds of all rows that were ever written, in order."""
+        ...
+
+    def load(self, rows: Sequence[Row]) -> None:
+        """Write rows of another store as they are, over whatever is there; for a copy alone.
+
+        A row with a position has that one from then on, and the next to be appended gets a greater
+        one; a row without leaves it as it is.
+        """
+        ...
+
+    def unload(self, refs: Sequence[Ref]) -> None:
+        """Remove rows, whatever their versions, those that are gone already included."""
+        ...
+
     def sweep(self, kind: str, before: int, limit: int) -> int:
         """Delete up to `limit` rows of a kind with `expires_at` < `before`; returns how many.
 

@@ -14,6 +14,7 @@ a store fail-over, not spread; stores of different prefixes spread over its shar
 | `s:` kind NUL subject, `c:` … account, `t:` … state | sorted set | places, by place |
 | `x:` kind | sorted set | places, by expiry |
 | `p:` kind | sorted set | places of appended rows, by position |
+| `k` | set | the kinds, as they are |
 | `l` | hash | the leases, by name |
 | `n:fence`, `n:position`, `n:checked` | string | numbers that only grow |
 | `w:` key | sorted set | a window's members, by their time |
@@ -49,6 +50,11 @@ class Names:
         return key if value is None else key + _NUL + value.encode()
 
     @property
+    def kinds(self) -> bytes:
+        """The key of the kinds that there are."""
+        return self.base + b":k"
+
+    @property
     def leases(self) -> bytes:
         """The key of the leases."""
         return self.base + b":l"
@@ -64,6 +70,11 @@ def escaped(text: str) -> bytes:
     return text.encode().replace(_NUL, _NUL_WITHIN)
 
 
+def unescaped(text: bytes) -> str:
+    """Return the text that `escaped` was given."""
+    return text.replace(_NUL_WITHIN, _NUL).decode()
+
+
 def place(ref: Ref) -> bytes:
     """Return a row's place in its kind; places sort as (partition, id) do."""
     return escaped(ref.partition) + _NUL + ref.id.encode()
@@ -74,8 +85,7 @@ def ref_of(kind: str, found: bytes) -> Ref:
     end = found.find(_NUL)
     while found[end + 1 : end + 2] == b"\xff":
         end = found.find(_NUL, end + 2)
-    partition = found[:end].replace(_NUL_WITHIN, _NUL)
-    return Ref(kind, partition.decode(), found[end + 1 :].decode())
+    return Ref(kind, unescaped(found[:end]), found[end + 1 :].decode())
 
 
 def partition_range(partition: str) -> tuple[bytes, bytes]:

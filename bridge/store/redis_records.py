@@ -23,7 +23,7 @@ from bridge.store.base import (
     StoreConflictError,
 )
 from bridge.store.redis_calls import Argument, Calls, Script
-from bridge.store.redis_names import Names, escaped, partition_range, place
+from bridge.store.redis_names import Names, escaped, partition_range, place, unescaped
 from bridge.store.redis_rows import packed, unpacked, unpacked_at
 
 _COMMIT: Final = Script("rows", "commit")
@@ -31,11 +31,14 @@ _CLAIM: Final = Script("rows", "claim")
 _LIST: Final = Script("rows", "filter", "list")
 _ORDER: Final = Script("rows", "filter", "order")
 _SWEEP: Final = Script("rows", "sweep")
+_LOAD: Final = Script("rows", "load")
+_UNLOAD: Final = Script("rows", "unload")
 _NO_GUARD: Final = (b"", b"", b"")
 _GUARD_FAULT: Final = -1
 # A script holds up everybody: a scan stops after this many rows, a millisecond or two, and goes on
 # in the next call.
 _ROWS_A_CALL: Final = 1000
+_ROWS_LOADED: Final = 100
 
 
 class Records:
@@ -113,6 +116,29 @@ class Records:
             raise GuardConflictError
         if fault:
             raise StoreConflictError(refs[fault - 1])
+
+    def kinds(self) -> Sequence[str]:
+        """Return the kinds of all rows that were ever written, in order."""
+        key = self._names.kinds
+        found = self._calls.run(lambda client, _: client.execute_command("SMEMBERS", key))
+        return sorted(map(unescaped, found))
+
+    def load(self, rows: Sequence[Row]) -> None:
+        """Write rows of another store as they are."""
+        for start in range(0, len(rows), _ROWS_LOADED):
+            given: list[Argument] = []
+            for row in rows[start : start + _ROWS_LOADED]:
+                position = "" if row.position is None else row.position
+                given += (escaped(row.ref.kind), place(row.ref), packed(row), position)
+            self._calls.script(_LOAD, *given)
+
+    def unload(self, refs: Sequence[Ref]) -> None:
+        """Remove rows, whatever their versions."""
+        for start in range(0, len(refs), _ROWS_LOADED):
+            given: list[Argument] = []
+            for ref in refs[start : start + _ROWS_LOADED]:
+                given += (escaped(ref.kind), place(ref))
+            self._calls.script(_UNLOAD, *given)
 
     def sweep(self, kind: str, before: int, limit: int) -> int:
         """Delete up to `limit` rows of a kind with `expires_at` < `before`."""

@@ -102,6 +102,18 @@ class SqliteStore:
         """Add `member` and count distinct members of the last `window` seconds."""
         return self._counters.count(key, member, window, limit)
 
+    def kinds(self) -> Sequence[str]:
+        """Return the kinds of all rows that were ever written, in order."""
+        return self._records.every_kind()
+
+    def load(self, rows: Sequence[Row]) -> None:
+        """Write rows of another store as they are."""
+        self._records.load(rows)
+
+    def unload(self, refs: Sequence[Ref]) -> None:
+        """Remove rows, whatever their versions."""
+        self._records.unload(refs)
+
     def sweep(self, kind: str, before: int, limit: int) -> int:
         """Delete up to `limit` rows of a kind with `expires_at` < `before`; returns how many."""
         self._counters.sweep(limit)

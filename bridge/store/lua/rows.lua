@@ -28,6 +28,7 @@ local function write(kind, place, text, old)
   redis.call('SET', row_key(kind, place), text)
   if not old then
     redis.call('ZADD', base .. ':a:' .. kind, 0, place)
+    redis.call('SADD', base .. ':k', kind)
   end
   for _, each in ipairs(VALUES) do
     local letter, column = each[1], each[2]
