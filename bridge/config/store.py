@@ -117,6 +117,10 @@ class StoreSettings(Section):
     """A small file outside the store that tells a store restored from a backup from one that was
     not. The default is the keys file's path with `.witness` added."""
 
+    cache_mb: int = Field(default=32, ge=0, le=4096)
+    """Megabytes of sealed records that each process keeps for reads of tokens that it has just
+    answered. What another process changed is seen within a second. 0 turns it off."""
+
     redis: RedisSettings = _DEFAULTS
 
     @field_validator("url")
