@@ -47,7 +47,6 @@ from bridge.google.client import GoogleClient
 from bridge.google.endpoints import GOOGLE, Endpoints
 from bridge.google.id_token import IdTokenVerifier
 from bridge.google.transport import Timeouts, Transport
-from bridge.store.base import Store
 from bridge.store.choosing import open_store
 from bridge.store.recent import Recent
 from bridge.store.watched import RecentStore, WatchedStore
@@ -83,7 +82,7 @@ class Services:
 
     settings: Settings
     clock: Clock
-    store: Store
+    store: WatchedStore
     keys: Keys
     audit: AuditLog
     issued: IssuedTokens
@@ -120,6 +119,8 @@ class Services:
             StoreMismatchError: this is not the store, or not the keys, that belong together.
         """
         self.prove()
+        if self.settings.store.cache_mb:
+            self.store.follow(self.store.recent.forget, self.store.recent.forget_all)
         self.upkeep.start()
         self.issued.start()
 

@@ -7,7 +7,7 @@ contract suite whole.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
@@ -129,6 +129,9 @@ class Lease:
     name: str
     owner: str
     fence: int
+
+
+Changed = Callable[[Iterable[Ref], Iterable[tuple[str, str]]], None]
 
 
 class Counted(NamedTuple):
@@ -277,6 +280,17 @@ class Store(Protocol):
 
     def risks(self) -> Sequence[str]:
         """Return what the backend is set up to do that can lose acknowledged writes, in words."""
+        ...
+
+    def follow(self, changed: Changed, interrupted: Callable[[], None]) -> None:
+        """Begin to tell of rows with a subject that any process writes, where the backend can.
+
+        Only sooner than a bound in time: a change can go untold.
+
+        Args:
+            changed: told of rows, and of kinds with the subjects that the rows had and have.
+            interrupted: told that changes may have been missed.
+        """
         ...
 
     def close(self) -> None:

@@ -5,7 +5,7 @@ Composes the parts into the contract of `base`.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from bridge.clock import Clock
@@ -13,6 +13,7 @@ from bridge.config.redis_url import RedisAddress
 from bridge.config.store import RedisSettings
 from bridge.store import redis_safety
 from bridge.store.base import (
+    Changed,
     Counted,
     Delete,
     Lease,
@@ -25,6 +26,7 @@ from bridge.store.base import (
     StoreUnavailableError,
 )
 from bridge.store.redis_calls import Calls, Script
+from bridge.store.redis_changes import Changes
 from bridge.store.redis_counters import Counters
 from bridge.store.redis_leases import Leases, host_id
 from bridge.store.redis_names import Names
@@ -55,7 +57,9 @@ class RedisStore:
         """
         self._accepted = settings.accept
         self._names = Names(settings.prefix)
-        self._calls = Calls(Primary(address, settings), settings, self._names.base)
+        primary = Primary(address, settings)
+        self._calls = Calls(primary, settings, self._names.base)
+        self._changes = Changes(primary, self._names)
         self._records = Records(self._calls, self._names)
         self._leases = Leases(self._calls, self._names, clock, host or host_id())
         self._counters = Counters(self._calls, clock)
@@ -142,6 +146,11 @@ class RedisStore:
         """Check the server's set-up. Raises BridgeError for a risk that is not accepted."""
         redis_safety.refuse(redis_safety.dangers(self._calls), self._accepted)
 
+    def follow(self, changed: Changed, interrupted: Callable[[], None]) -> None:
+        """Begin to tell of rows with a subject that any process writes."""
+        self._changes.follow(changed, interrupted)
+
     def close(self) -> None:
         """Close this process's connections; later calls raise StoreUnavailableError."""
+        self._changes.stop()
         self._calls.close()

@@ -55,6 +55,11 @@ class Names:
         return self.base + b":k"
 
     @property
+    def changed(self) -> bytes:
+        """The channel on which changed rows are told."""
+        return self.base + b":changed"
+
+    @property
     def leases(self) -> bytes:
         """The key of the leases."""
         return self.base + b":l"

@@ -6,12 +6,13 @@ Composes the parts into the contract of `base`; owns no statement but those of `
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
 
 from bridge.clock import Clock
 from bridge.store.base import (
+    Changed,
     Counted,
     Delete,
     Lease,
@@ -130,6 +131,9 @@ class SqliteStore:
     def risks(self) -> Sequence[str]:
         """Return nothing: every commit is synced to disk before it is acknowledged."""
         return ()
+
+    def follow(self, changed: Changed, interrupted: Callable[[], None]) -> None:
+        """Do nothing: SQLite tells of no other process's writes."""
 
     def close(self) -> None:
         """Close this process's connections; later calls raise StoreUnavailableError."""

@@ -5,9 +5,10 @@ Composes a store and `Recent`; every call but those is the store's own.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from bridge.store.base import (
+    Changed,
     Counted,
     Delete,
     Lease,
@@ -117,6 +118,10 @@ class WatchedStore:
     def risks(self) -> Sequence[str]:
         """Return what the backend is set up to do that can lose acknowledged writes."""
         return self.inner.risks()
+
+    def follow(self, changed: Changed, interrupted: Callable[[], None]) -> None:
+        """Begin to tell of rows with a subject that any process writes."""
+        self.inner.follow(changed, interrupted)
 
     def close(self) -> None:
         """Close the store."""

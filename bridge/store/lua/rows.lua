@@ -23,8 +23,18 @@ end
 -- Rows with an empty column are in no index of it.
 local VALUES = { { 's', SUBJECT }, { 'c', ACCOUNT }, { 't', STATE } }
 
+-- Rows with a subject are those that processes keep. A user who may not publish costs a delay only,
+-- and must not leave a write half done.
+local function tell(kind, place, before, after)
+  if before ~= '' or after ~= '' then
+    local lengths = struct.pack('>I4I4I4', #kind, #place, #before)
+    redis.pcall('PUBLISH', base .. ':changed', lengths .. kind .. place .. before .. after)
+  end
+end
+
 local function write(kind, place, text, old)
   local new = columns(text)
+  tell(kind, place, old and old[SUBJECT] or '', new[SUBJECT])
   redis.call('SET', row_key(kind, place), text)
   if not old then
     redis.call('ZADD', base .. ':a:' .. kind, 0, place)
@@ -53,6 +63,7 @@ local function write(kind, place, text, old)
 end
 
 local function erase(kind, place, old)
+  tell(kind, place, old[SUBJECT], '')
   redis.call('DEL', row_key(kind, place))
   redis.call('ZREM', base .. ':a:' .. kind, place)
   for _, each in ipairs(VALUES) do
