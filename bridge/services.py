@@ -111,6 +111,7 @@ class Services:
     upkeep: Upkeep
     leases: LeaseKeeper
     transport: Transport
+    circuits: Circuits
 
     def start(self) -> None:
         """Prove the store against keys and witness, and begin the upkeep.
@@ -364,6 +365,7 @@ def build(settings: Settings, clock: Clock | None = None) -> Services:
         ),
         leases=leases,
         transport=transport,
+        circuits=circuits,
     )
 
 

@@ -11,6 +11,7 @@ import threading
 from collections.abc import Callable, Iterable, Sequence
 from typing import Final, NamedTuple, TypeVar
 
+from bridge import metrics
 from bridge.store.base import Delete, Op, Query, Ref, Row
 
 KEPT_S: Final = 0.8
@@ -57,8 +58,10 @@ class Recent:
         kept = self._kept.get(key)
         if kept is not None and kept.until > now:
             self.hits += 1
+            metrics.count(metrics.CACHE, "hit")
             return kept.rows
         self.misses += 1
+        metrics.count(metrics.CACHE, "miss")
         changes = self._changes
         rows = tuple(fetch())
         if rows:

@@ -1,12 +1,15 @@
-"""A store whose writes make this process forget what it had read before.
+"""A store that is timed, and whose writes make this process forget what it had read before.
 
-Composes a store and `Recent`; every call but those is the store's own.
+Composes a store and `Recent`; every call is the store's own.
 """
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
+from typing import TypeVar
 
+from bridge import metrics
 from bridge.store.base import (
     Changed,
     Counted,
@@ -19,8 +22,11 @@ from bridge.store.base import (
     Replace,
     Row,
     Store,
+    StoreUnavailableError,
 )
 from bridge.store.recent import Recent
+
+_T = TypeVar("_T")
 
 
 class WatchedStore:
@@ -37,11 +43,11 @@ class WatchedStore:
 
     def get(self, ref: Ref) -> Row | None:
         """Return the row, or None."""
-        return self.inner.get(ref)
+        return _timed("get", lambda: self.inner.get(ref))
 
     def list(self, query: Query) -> Sequence[Row]:
         """Return at most `query.limit` rows."""
-        return self.inner.list(query)
+        return _timed("list", lambda: self.inner.list(query))
 
     def put(self, row: Row) -> None:
         """Insert a row. Raises StoreConflictError if it exists."""
@@ -58,14 +64,14 @@ class WatchedStore:
     def claim_once(self, row: Row) -> Row | None:
         """Insert a row if there is none. Returns None to the one winner, else the row there is."""
         try:
-            return self.inner.claim_once(row)
+            return _timed("claim_once", lambda: self.inner.claim_once(row))
         finally:
             self.recent.forget_written((Put(row),))
 
     def commit(self, ops: Sequence[Op], guard: Row | None = None) -> None:
         """Do all of `ops`, or none; raises StoreConflictError or GuardConflictError."""
         try:
-            self.inner.commit(ops, guard)
+            _timed("commit", lambda: self.inner.commit(ops, guard))
         finally:
             # Also where it failed: a write whose answer was lost may have happened.
             self.recent.forget_written(ops)
@@ -76,19 +82,19 @@ class WatchedStore:
 
     def lease(self, name: str, owner: str, ttl: float) -> Lease | None:
         """Take the lease for `ttl` seconds; None while somebody else's term runs."""
-        return self.inner.lease(name, owner, ttl)
+        return _timed("lease", lambda: self.inner.lease(name, owner, ttl))
 
     def renew(self, lease: Lease, ttl: float) -> bool:
         """Begin a new term of `ttl` seconds; False if the lease is no longer its owner's."""
-        return self.inner.renew(lease, ttl)
+        return _timed("renew", lambda: self.inner.renew(lease, ttl))
 
     def release(self, lease: Lease) -> bool:
         """Give the lease back; False, and no effect, if it is no longer its owner's."""
-        return self.inner.release(lease)
+        return _timed("release", lambda: self.inner.release(lease))
 
     def count(self, key: str, member: str, window: float, limit: int | None = None) -> Counted:
         """Add `member` and count distinct members of the last `window` seconds."""
-        return self.inner.count(key, member, window, limit)
+        return _timed("count", lambda: self.inner.count(key, member, window, limit))
 
     def kinds(self) -> Sequence[str]:
         """Return the kinds of all rows that were ever written, in order."""
@@ -134,12 +140,23 @@ class RecentStore(WatchedStore):
 
     def get(self, ref: Ref) -> Row | None:
         """Return the row as it is now or was within the second, or None."""
-        rows = self.recent.read(ref, lambda: _some(self.inner.get(ref)))
+        rows = self.recent.read(ref, lambda: _some(super(RecentStore, self).get(ref)))
         return rows[0] if rows else None
 
     def list(self, query: Query) -> Sequence[Row]:
         """Return rows as they are now or were within the second."""
-        return self.recent.read(query, lambda: self.inner.list(query))
+        return self.recent.read(query, lambda: super(RecentStore, self).list(query))
+
+
+def _timed(call: str, work: Callable[[], _T]) -> _T:
+    began = time.perf_counter()
+    try:
+        return work()
+    except StoreUnavailableError:
+        metrics.count(metrics.STORE_FAILURES, call)
+        raise
+    finally:
+        metrics.observe(metrics.STORE, call, time.perf_counter() - began)
 
 
 def _some(row: Row | None) -> tuple[Row, ...]:

@@ -11,6 +11,7 @@ from collections.abc import Hashable, Iterator
 from contextlib import contextmanager
 from typing import Final
 
+from bridge import metrics
 from bridge.errors import BridgeError, Code
 
 _FOR_FLYING: Final = 8  # one place in so many, and two at least, is kept for those who fly
@@ -91,7 +92,7 @@ class Flights:
 
     def wait(self, flight: Flight, seconds: float) -> None:
         """Wait for a flight that another thread flies; raises as `place` and `Flight.wait`."""
-        with _taken(self._benches):
+        with _taken(self._benches), metrics.timed(metrics.WAITS, "refresh"):
             flight.wait(seconds)
 
 

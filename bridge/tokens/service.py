@@ -12,6 +12,7 @@ from typing import Final
 
 import msgspec
 
+from bridge import metrics
 from bridge.clock import Clock
 from bridge.errors import Action, BridgeError, Code
 from bridge.google.scopes import in_order
@@ -73,6 +74,15 @@ class TokenService:
         Raises:
             BridgeError: as the table of the token endpoint says.
         """
+        try:
+            answer = self._read(caller, request)
+        except BridgeError as error:
+            metrics.count(metrics.READS, error.code.value)
+            raise
+        metrics.count(metrics.READS, "served")
+        return answer
+
+    def _read(self, caller: Caller, request: TokenRequest) -> TokenAnswer:
         demand = demand_of(caller, request)
         if self.recent is not None and (answer := self._recently(self.recent, demand)) is not None:
             return answer

@@ -10,7 +10,7 @@ from typing import Final
 
 import msgspec
 
-from bridge import __version__
+from bridge import __version__, metrics
 from bridge.admin.preflight import PreflightAnswer
 from bridge.admin.selecting import filter_of
 from bridge.admin.views import (
@@ -26,6 +26,7 @@ from bridge.profile import strip
 from bridge.services import Services
 from bridge.tokens.wire import TokenAnswer, TokenRequest
 from bridge.web.batch import Batches
+from bridge.web.reply import Reply
 from bridge.web.route import LARGE, Ask, Route
 from bridge.web.wire import (
     GrantsQuery,
@@ -118,6 +119,11 @@ class Api:
         self.services.store.check()
         self.services.opening.prove_keys()
         return Readiness(status="ready", risks=tuple(self.services.store.risks()))
+
+    def metrics(self, _ask: Ask) -> Reply:
+        """Tell what all workers counted, for Prometheus."""
+        body = metrics.exposed(self.services.circuits.number_open())
+        return Reply(200, body, metrics.CONTENT_TYPE)
 
     def version(self, _ask: Ask) -> Version:
         """Say what runs."""
@@ -230,6 +236,16 @@ def routes(services: Services) -> tuple[Route, ...]:
             summary="Is the process there?",
             handle=api.live,
             answer=Status,
+            is_open=True,
+        ),
+        Route(
+            method="GET",
+            path="/metrics",
+            name="metrics",
+            summary="What all workers counted, in Prometheus' text format",
+            handle=api.metrics,
+            answer=str,
+            media=metrics.CONTENT_TYPE,
             is_open=True,
         ),
         Route(
