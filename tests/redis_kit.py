@@ -9,6 +9,7 @@ import signal
 import socket
 import subprocess
 import tempfile
+import threading
 import time
 from collections.abc import Callable
 from functools import partial
@@ -222,3 +223,67 @@ class Cluster:
         assert isinstance(link, dict)
         is_linked = link["role"] == "master" or link["master_link_status"] == "up"
         return bool(told["cluster_state"] == "ok" and is_linked)
+
+
+class Proxy:
+    """A way to a server on loopback that can be cut off: what is on it is lost, not refused."""
+
+    def __init__(self, port: int) -> None:
+        self._to = port
+        self._open = threading.Event()
+        self._open.set()
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port: int = self._listener.getsockname()[1]
+        self._closing = False
+        self._ends: list[socket.socket] = []
+        self._threads = [threading.Thread(target=self._accept)]
+        self._threads[0].start()
+
+    def cut(self) -> None:
+        """Pass nothing on any more, and take no byte back."""
+        self._open.clear()
+
+    def mend(self) -> None:
+        """Pass everything on again, what was held back too."""
+        self._open.set()
+
+    def close(self) -> None:
+        self._closing = True
+        self._open.set()
+        # Whoever waits in accept is not woken by a close.
+        with contextlib.suppress(OSError):
+            socket.create_connection(("127.0.0.1", self.port), 1).close()
+        self._listener.close()
+        for end in self._ends:
+            with contextlib.suppress(OSError):
+                end.shutdown(socket.SHUT_RDWR)
+        for thread in self._threads:
+            thread.join()
+        for end in self._ends:
+            end.close()
+
+    def _accept(self) -> None:
+        while True:
+            near, _ = self._listener.accept()
+            if self._closing:
+                near.close()
+                return
+            try:
+                far = socket.create_connection(("127.0.0.1", self._to), 1)
+            except OSError:
+                near.close()
+                continue
+            self._ends += [near, far]
+            for one, other in ((near, far), (far, near)):
+                thread = threading.Thread(target=self._pass, args=(one, other))
+                thread.start()
+                self._threads.append(thread)
+
+    def _pass(self, one: socket.socket, other: socket.socket) -> None:
+        with contextlib.suppress(OSError):
+            while chunk := one.recv(65536):
+                self._open.wait()
+                other.sendall(chunk)
+        for end in (one, other):
+            with contextlib.suppress(OSError):
+                end.shutdown(socket.SHUT_RDWR)

@@ -6,6 +6,8 @@ if not there then
   return false
 end
 if ARGV[1] == '1' and there == ARGV[4] then
+  -- WAIT is about what its own connection wrote, and that was another one.
+  redis.call('INCR', base .. ':n:checked')
   return false
 end
 return there

@@ -57,6 +57,8 @@ if fault > 0 then
       return fault
     end
   end
+  -- WAIT is about what its own connection wrote, and that was another one.
+  redis.call('INCR', base .. ':n:checked')
   return 0
 end
 
