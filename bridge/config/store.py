@@ -72,9 +72,10 @@ class RedisSettings(Section):
     After that the caller is told `store_unavailable`."""
 
     replicas: Literal["all"] | int = 0
-    """How many replicas must have a write before it is acknowledged: a number, or `all` that are
-    known for the primary. Fewer than that answer in time: `store_unavailable`. With 0 a failover
-    can lose what was written just before it."""
+    """How many replicas must have a write before it is acknowledged: a number, or `all` that
+    could take the primary's place, one at least. Fewer than that answer in time:
+    `store_unavailable`. With 0, or with fewer than all, a failover can lose what was written just
+    before it."""
 
     replicas_timeout_s: float = Field(default=1.0, gt=0, le=30)
     """Seconds to wait for these replicas."""

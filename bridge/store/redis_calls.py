@@ -148,6 +148,7 @@ class Calls:
             if isinstance(answer, Exception):
                 raise answer
         if int(reached) < wanted:
+            self._primary.recount()
             raise StoreUnavailableError(f"{int(reached)} of {wanted} replicas have the write")
         return result
 

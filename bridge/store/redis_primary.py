@@ -10,6 +10,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterable, Sequence
+from functools import partial
 from typing import Any, Final, NamedTuple
 
 import redis
@@ -23,7 +24,10 @@ from bridge.config.redis_url import Form, RedisAddress
 from bridge.config.store import RedisSettings
 
 _KEEPALIVE_S: Final = 30
-_TOLD_FOR_S: Final = 5.0
+_TOLD_FOR_S: Final = 1.0
+# An old primary that wakes up goes on believing that it is one, for ten seconds, until a Sentinel
+# tells it. Who keeps a connection to it must not.
+_BELIEVED_S: Final = 0.5
 
 
 class NoPrimaryError(Exception):
@@ -52,6 +56,8 @@ class Primary:
         self._settings = settings
         self._lock = threading.Lock()
         self._client: redis.Redis | None = None
+        self._at: _Found | None = None
+        self._due = 0.0
         self._told: _Told | None = None
         self._nodes = tuple(_Found(*host) for host in address.hosts)
         self._slot = key_slot(settings.prefix.encode())
@@ -66,12 +72,15 @@ class Primary:
             RedisError: those who know cannot be asked.
         """
         client = self._client
-        if client is None:
-            with self._lock:
-                client = self._client
-                if client is None:
-                    client = self._client = self._found()
-        return client
+        if client is not None and time.monotonic() <= self._due:
+            return client
+        # Whoever has a client need not wait until somebody else has looked.
+        if not self._lock.acquire(blocking=client is None):
+            return client  # type: ignore[return-value]  # it blocks where there is none
+        try:
+            return self._present()
+        finally:
+            self._lock.release()
 
     def lost(self, client: redis.Redis) -> None:
         """Look for the primary anew: a client's server is away, or says that it is another."""
@@ -82,8 +91,9 @@ class Primary:
         client.connection_pool.disconnect(inuse_connections=False)
 
     def replicas_of(self, client: redis.Redis) -> int:
-        """Return how many replicas the primary should have, those that are down included.
+        """Return how many replicas could take the primary's place now.
 
+        Those that Sentinels or Cluster see as down are not among them: they would not be chosen.
         At least one: a primary that is cut off from all of them knows of none.
 
         Raises:
@@ -92,16 +102,16 @@ class Primary:
         told = self._told
         if told is None or told.client is not client or time.monotonic() > told.until:
             number = max(1, self._counted(client))
-            if self._address.form is Form.SINGLE and told is not None:
-                # Nobody but the primary could tell, and it forgets those that went away.
-                number = max(number, told.number)
             told = self._told = _Told(client, number, time.monotonic() + _TOLD_FOR_S)
         return told.number
 
+    def recount(self) -> None:
+        """Count the replicas anew the next time: fewer than expected had a write."""
+        self._told = None
+
     def _counted(self, client: redis.Redis) -> int:
         if self._sentinels is not None:
-            known = self._sentinels.sentinels
-            return len(_first_answer(known, "SENTINEL REPLICAS", self._address.service))
+            return _replicas_up(self._sentinels.sentinels, self._address.service)
         if self._address.form is Form.CLUSTER:
             return _replicas_in(client.execute_command("CLUSTER NODES"))
         return int(client.info("replication")["connected_slaves"])
@@ -116,23 +126,40 @@ class Primary:
             for sentinel in self._sentinels.sentinels:
                 sentinel.close()
 
-    def _found(self) -> redis.Redis:
-        match self._address.form:
-            case Form.SINGLE if self._address.socket is not None:
-                return self._connected(path=self._address.socket)
-            case Form.SINGLE:
-                return self._connected(**self._nodes[0]._asdict())
-            case Form.SENTINEL:
-                return self._connected(**self._by_sentinels()._asdict())
-            case Form.CLUSTER:
-                return self._connected(**self._in_cluster()._asdict())
+    def _present(self) -> redis.Redis:
+        client = self._client
+        try:
+            at = self._located()
+        except (RedisError, NoPrimaryError):
+            if client is None:
+                raise
+            # Those who know are away: what answers as a primary is one until they are back.
+            at = self._at
+        self._due = time.monotonic() + _BELIEVED_S
+        if client is None or at != self._at:
+            if client is not None:
+                client.connection_pool.disconnect(inuse_connections=False)
+            client = self._client = self._connected(at)
+            self._at = at
+        return client
 
-    def _connected(self, **where: str | int) -> redis.Redis:
-        kind: type[Any] = redis.Connection
-        if "path" in where:
+    def _located(self) -> _Found | None:
+        """Return where the primary is; None is the socket."""
+        match self._address.form:
+            case Form.SINGLE:
+                return self._nodes[0] if self._nodes else None
+            case Form.SENTINEL:
+                return self._by_sentinels()
+            case Form.CLUSTER:
+                return self._in_cluster()
+
+    def _connected(self, at: _Found | None) -> redis.Redis:
+        kind: type[Any] = redis.SSLConnection if self._address.tls else redis.Connection
+        where: dict[str, Any] = {"path": self._address.socket}
+        if at is None:
             kind = redis.UnixDomainSocketConnection
-        elif self._address.tls:
-            kind = redis.SSLConnection
+        else:
+            where = at._asdict()
         pool = redis.BlockingConnectionPool(
             max_connections=self._settings.connections,
             timeout=self._settings.timeout_s,
@@ -140,15 +167,33 @@ class Primary:
             username=self._address.user,
             password=_revealed(self._settings.password),
             db=self._address.database,
+            redis_connect_func=partial(self._greet, at),
             **where,
-            **self._wire(unix="path" in where),
+            **self._wire(unix=at is None),
         )
-        client = redis.Redis(connection_pool=pool)
-        role = client.execute_command("ROLE")[0]
+        return redis.Redis(connection_pool=pool)
+
+    def _greet(self, at: _Found | None, connection: redis.connection.AbstractConnection) -> None:
+        """Begin a connection; refuse one to a server that was the primary and is it no longer.
+
+        A pool connects anew by itself where a connection was lost, and an old primary that comes
+        back answers reads with what it knew.
+        """
+        connection.on_connect()
+        connection.send_command("ROLE")
+        role = connection.read_response()[0]
         if role not in {b"master", "master"}:
-            pool.disconnect()
-            raise NoPrimaryError("the server is a replica")
-        return client
+            raise redis.ConnectionError("the server is a replica")
+        if self._address.form is not Form.SINGLE:
+            self._check_is_present(at)
+
+    def _check_is_present(self, at: _Found | None) -> None:
+        try:
+            present = self._located()
+        except (RedisError, NoPrimaryError):
+            return
+        if present != at:
+            raise redis.ConnectionError("another server is the primary")
 
     def _wire(self, *, unix: bool) -> dict[str, Any]:
         settings = self._settings
@@ -221,13 +266,15 @@ def is_elsewhere(error: RedisError) -> bool:
     )
 
 
-def _first_answer(known: Sequence[redis.Redis], *command: str) -> Any:  # noqa: ANN401 - an answer
+def _replicas_up(sentinels: Sequence[redis.Redis], service: str) -> int:
     failure: RedisError | None = None
-    for each in known:
+    for each in sentinels:
         try:
-            return each.execute_command(*command)
+            replicas: Any = each.sentinel_slaves(service)
         except RedisError as error:
             failure = error
+            continue
+        return sum(1 for replica in replicas if not replica["is_sdown"] and not replica["is_odown"])
     raise failure or NoPrimaryError("there are no Sentinels to ask")
 
 
@@ -246,7 +293,8 @@ def _replicas_in(nodes: Any) -> int:  # noqa: ANN401 - text, or what redis-py ma
     if not isinstance(nodes, dict):
         raise NoPrimaryError("the Cluster does not tell its nodes")
     own = next(node["node_id"] for node in nodes.values() if "myself" in node["flags"])
-    return sum(1 for node in nodes.values() if node["master_id"] == own)
+    replicas = (node["flags"].split(",") for node in nodes.values() if node["master_id"] == own)
+    return sum(1 for flags in replicas if "fail" not in flags)
 
 
 def _revealed(secret: Any) -> str | None:  # noqa: ANN401 - a Secret or None

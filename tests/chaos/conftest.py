@@ -28,21 +28,21 @@ class Place:
     url: str
     servers: Any
     primary: Callable[[], RedisServer]
-    replicas: int
+    replicas: str
     proxy: Proxy | None = None
 
 
 @contextmanager
 def _sentinels() -> Iterator[Place]:
     servers = Sentinels()
-    yield Place(servers.url, servers, lambda: servers.primary, 1)
+    yield Place(servers.url, servers, lambda: servers.primary, '"all"')
     servers.close()
 
 
 @contextmanager
 def _cluster() -> Iterator[Place]:
     servers = Cluster()
-    yield Place(servers.url, servers, lambda: servers.primary_of("grantbridge"), 1)
+    yield Place(servers.url, servers, lambda: servers.primary_of("grantbridge"), '"all"')
     servers.close()
 
 
@@ -50,7 +50,7 @@ def _cluster() -> Iterator[Place]:
 def _alone() -> Iterator[Place]:
     server = RedisServer().start()
     proxy = Proxy(server.port)
-    yield Place(f"redis://127.0.0.1:{proxy.port}", server, lambda: server, 0, proxy)
+    yield Place(f"redis://127.0.0.1:{proxy.port}", server, lambda: server, "0", proxy)
     proxy.close()
     server.close()
 

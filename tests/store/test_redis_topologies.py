@@ -64,7 +64,7 @@ def test_the_primary_is_found_and_works_as_any_other(placed: Place) -> None:
 
 def test_what_was_acknowledged_survives_the_death_of_the_primary(placed: Place) -> None:
     """Every write that a replica confirmed is there after the failover, and writing goes on."""
-    store = placed.store(replicas=1)
+    store = placed.store(replicas="all")
     for n in range(30):
         store.put(row(f"{n:02}"))
     first = placed.primary
