@@ -33,14 +33,18 @@ check: $(READY) ## format, lint, types, layers and the fast tests, in under two 
 
 test: $(READY) ## check, and every other test with coverage
 	tools/system-packages nodejs:node chromium:chromium \
-	  default-jdk-headless:javac maven:mvn postgresql:pg_ctlcluster
+	  default-jdk-headless:javac maven:mvn postgresql:pg_ctlcluster redis-server:redis-server
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/pytest -n auto -m "not soak" --cov --cov-report=term
+	$(BIN)/pytest -n auto -m "not soak and not sqlite" --store redis -q \
+	  tests/capture tests/tokens tests/vault \
+	  --deselect tests/tokens/test_limits.py::test_the_rate_is_kept_however_many_grants_expire_together
 
 soak: $(READY) ## the long forms of the tests
+	tools/system-packages redis-server:redis-server
 	$(BIN)/pytest -m "soak" -v
 
 bench: $(READY) ## measure, print a table, write bench/latest.json

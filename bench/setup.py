@@ -106,6 +106,8 @@ def set_up(
         f"threads = {threads}",
         "[public]",
         f'bind = "127.0.0.1:{public_port}"',
+        "[store]",
+        "cache_mb = 0",
         "[google]",
         f"refreshes_per_second = {refreshes_per_second}",
         *([f"base_url = {json.dumps(app.base_url)}"] if app.base_url else []),

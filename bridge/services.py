@@ -47,8 +47,9 @@ from bridge.google.client import GoogleClient
 from bridge.google.endpoints import GOOGLE, Endpoints
 from bridge.google.id_token import IdTokenVerifier
 from bridge.google.transport import Timeouts, Transport
-from bridge.store.base import Store
-from bridge.store.sqlite import SqliteStore
+from bridge.store.choosing import open_store
+from bridge.store.recent import Recent
+from bridge.store.watched import RecentStore, WatchedStore
 from bridge.tokens.circuit import Circuits
 from bridge.tokens.clients import Clients
 from bridge.tokens.flights import Flights
@@ -81,7 +82,7 @@ class Services:
 
     settings: Settings
     clock: Clock
-    store: Store
+    store: WatchedStore
     keys: Keys
     audit: AuditLog
     issued: IssuedTokens
@@ -110,6 +111,7 @@ class Services:
     upkeep: Upkeep
     leases: LeaseKeeper
     transport: Transport
+    circuits: Circuits
 
     def start(self) -> None:
         """Prove the store against keys and witness, and begin the upkeep.
@@ -118,6 +120,8 @@ class Services:
             StoreMismatchError: this is not the store, or not the keys, that belong together.
         """
         self.prove()
+        if self.settings.store.cache_mb:
+            self.store.follow(self.store.recent.forget, self.store.recent.forget_all)
         self.upkeep.start()
         self.issued.start()
 
@@ -171,7 +175,8 @@ def build(settings: Settings, clock: Clock | None = None) -> Services:
     clock = clock or SystemClock()
     path = settings.keys.file
     keys = Keys(material(read_keys(path)))
-    store = SqliteStore(settings.store.path, clock)
+    recent = Recent(settings.store.cache_mb << 20, clock.monotonic)
+    store = WatchedStore(open_store(settings.store, clock), recent)
     records = Records(store, keys)
     sealed = RefreshTokens(keys)
     audit = AuditLog(records, clock, settings.audit.keep_days)
@@ -205,6 +210,7 @@ def build(settings: Settings, clock: Clock | None = None) -> Services:
     )
     tokens = TokenService(
         grants=grants,
+        recent=_recent_grants(settings, store, keys, sealed, clock),
         needs=needs,
         clients=clients,
         refreshing=Refreshing(
@@ -359,6 +365,7 @@ def build(settings: Settings, clock: Clock | None = None) -> Services:
         ),
         leases=leases,
         transport=transport,
+        circuits=circuits,
     )
 
 
@@ -369,6 +376,16 @@ def material(keys: KeyFile) -> KeyMaterial:
         hasher=KeyedHasher(keys.hash_keys[0].key_bytes()),
         envelope=Envelope([key.jwk for key in keys.hook_keys]),
     )
+
+
+def _recent_grants(
+    settings: Settings, store: WatchedStore, keys: Keys, sealed: RefreshTokens, clock: Clock
+) -> Grants | None:
+    """Return grants as they are or were within the second; None where the settings forbid it."""
+    if not settings.store.cache_mb:
+        return None
+    records = Records(RecentStore(store.inner, store.recent), keys)
+    return Grants(records, sealed, clock, lambda _before, _after, _cause: ())
 
 
 def _most_waiting(settings: Settings) -> int:

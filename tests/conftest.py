@@ -10,12 +10,21 @@ from xdist.scheduler import LoadGroupScheduling  # type: ignore[import-untyped] 
 
 from tests.kit import World, world
 from tests.screenshots import SCREENSHOTS
+from tests.store.backends import RedisBackend
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Let the whole bridge of the tests keep its grants elsewhere."""
+    parser.addoption("--store", choices=("sqlite", "redis"), default="sqlite")
 
 
 @pytest.fixture
-def bridge_world(tmp_path: Path) -> Iterator[World]:
+def bridge_world(tmp_path: Path, pytestconfig: pytest.Config) -> Iterator[World]:
     """A whole bridge on a sandbox Google."""
-    with world(tmp_path) as made:
+    store = ""
+    if pytestconfig.getoption("store") == "redis":
+        store = RedisBackend(tmp_path).toml()
+    with world(tmp_path, store) as made:
         yield made
 
 

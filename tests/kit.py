@@ -74,11 +74,15 @@ class World:
         google: the sandbox's state.
         client, data_client: Google clients of one project, for sign-in and for data, of TENANT.
         other_client: the client of the tenant OTHER, of another project.
+        store: the settings' tables about the store; empty is a SQLite file in the folder.
         services: the bridge; `restart` builds it anew on the same files.
     """
 
-    def __init__(self, folder: Path, server: SandboxServer, clock: ShiftedClock) -> None:
+    def __init__(
+        self, folder: Path, server: SandboxServer, clock: ShiftedClock, store: str = ""
+    ) -> None:
         self.folder = folder
+        self.store = store
         self.server = server
         self.google: SandboxGoogle = server.google
         self.clock = clock
@@ -103,6 +107,7 @@ class World:
             'public_url = "http://localhost:8600"',
             "[google]",
             *(f"{name} = {_toml(value)}" for name, value in options.items()),
+            self.store,
             *self._tenant(TENANT, self.secret, self.client, self.data_client),
             *self._tenant(OTHER, self.other_secret, self.other_client),
         ]
@@ -282,11 +287,11 @@ def token_fields(tokens: TokenAnswer) -> dict[str, Any]:
 
 
 @contextmanager
-def world(folder: Path) -> Iterator[World]:
-    """Run a bridge on a sandbox for as long as the context lasts."""
+def world(folder: Path, store: str = "") -> Iterator[World]:
+    """Run a bridge on a sandbox for as long as the context lasts; `store` is its table of TOML."""
     clock = ShiftedClock()
     with SandboxServer(clock=clock) as server:
-        made = World(folder, server, clock)
+        made = World(folder, server, clock, store)
         try:
             yield made
         finally:

@@ -113,6 +113,9 @@ class GrantAdmin:
             revoking = guarded(only, lambda g: endings.begin_revoking(g, now))
             self.grants.update(held.ref, revoking, Cause(caller.name))
             self.carry_on(held, Cause(caller.name))
+        if not dry_run:
+            # What is found ended may have been ended by a request that nobody acknowledged.
+            self.grants.confirm()
         # One that was to be forgotten is gone by now.
         present = self.grants.get(grant_id)
         return RevokeAnswer(

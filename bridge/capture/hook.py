@@ -75,6 +75,8 @@ class Hook:
             if (recorded := self.inbox.answer(partition, message)) is not None:
                 # Whoever answered first may have been cut off before it came to this.
                 self._afterwards(partition, decoded)
+                # The answer acknowledges a capture that some other request wrote.
+                self.records.store.confirm()
                 return recorded
             plan = self.planner.plan(partition, decoded, delivery)
             answer = _ENCODER.encode(plan.answer)

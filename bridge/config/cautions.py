@@ -10,6 +10,7 @@ from typing import Final
 from bridge.config.load import Loaded
 from bridge.config.problems import Problem, dotted
 from bridge.config.settings import Settings
+from bridge.config.urls import is_loopback
 
 _OTHERS_READ: Final = stat.S_IRGRP | stat.S_IROTH
 
@@ -17,7 +18,12 @@ _OTHERS_READ: Final = stat.S_IRGRP | stat.S_IROTH
 def cautions(loaded: Loaded) -> tuple[Problem, ...]:
     """Return everything that is worth a warning; none of it stops the bridge."""
     settings = loaded.settings
-    return (*_mode(settings), *_readable(loaded), *_unregistered(settings))
+    return (
+        *_mode(settings),
+        *_readable(loaded),
+        *_unregistered(settings),
+        *_unencrypted(settings),
+    )
 
 
 def _mode(settings: Settings) -> Iterator[Problem]:
@@ -31,6 +37,15 @@ def _readable(loaded: Loaded) -> Iterator[Problem]:
         if _others_read(path):
             message = "holds a secret and can be read by others than its owner"
             yield Problem(str(path), message, f"chmod 600 {path}")
+
+
+def _unencrypted(settings: Settings) -> Iterator[Problem]:
+    address = settings.store.address
+    if address is None or address.tls or settings.store.redis.password is None:
+        return
+    if any(not is_loopback(host) for host, _ in address.hosts):
+        message = "sends the password of the Redis over the network unencrypted"
+        yield Problem("store.url", message, "use rediss://")
 
 
 def _others_read(path: Path) -> bool:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path
 from types import MappingProxyType
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, ValidationInfo, field_validator
@@ -14,12 +14,11 @@ from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 from bridge.config.issuers import IssuerSettings
 from bridge.config.listeners import InternalSettings, PublicSettings
 from bridge.config.problems import wrong
-from bridge.config.section import ResolvedPath, Section, context_of
+from bridge.config.section import ResolvedPath, Section
+from bridge.config.store import StoreSettings
 from bridge.config.tenants import ClientSettings, TenantSettings
 from bridge.config.urls import CALLBACK_PATH, PublicUrl, StandInUrl
 from bridge.config.values import TenantName
-
-_SQLITE: Final = "sqlite:///"
 
 
 class Mode(StrEnum):
@@ -27,39 +26,6 @@ class Mode(StrEnum):
 
     PRODUCTION = "production"
     DEVELOPMENT = "development"
-
-
-class StoreSettings(Section):
-    """Where sealed records are kept."""
-
-    url: str = "sqlite:///bridge.db"
-    """`sqlite:///` and the path of a file; the folder must be on a local disk."""
-
-    witness_file: ResolvedPath | None = Field(None, examples=["bridge.keys.json.witness"])
-    """A small file outside the store that tells a store restored from a backup from one that was
-    not. The default is the keys file's path with `.witness` added."""
-
-    @field_validator("url")
-    @classmethod
-    def _sqlite_file(cls, url: str, info: ValidationInfo) -> str:
-        if url.startswith(("redis://", "rediss://", "unix://")):
-            raise wrong("names a Redis server, which this version cannot use", "use sqlite:///")
-        name = url.removeprefix(_SQLITE)
-        if (
-            name == url
-            or not name
-            or "?" in name
-            or "#" in name
-            or ":memory:" in name
-            or "\0" in name
-        ):
-            raise wrong("should be sqlite:/// and the path of a file")
-        return _SQLITE + str(context_of(info).folder / name)
-
-    @property
-    def path(self) -> Path:
-        """The SQLite file."""
-        return Path(self.url.removeprefix(_SQLITE))
 
 
 class KeysSettings(Section):

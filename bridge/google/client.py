@@ -18,6 +18,7 @@ from authlib.oauth2.rfc7009 import (  # type: ignore[import-untyped] # ships no 
     prepare_revoke_token_request,
 )
 
+from bridge import metrics
 from bridge.clock import Clock
 from bridge.google.answer import Answer
 from bridge.google.classify import (
@@ -161,12 +162,14 @@ class GoogleClient:
         budget: float | None,
     ) -> _T | Transient:
         deadline = self._transport.deadline(budget)
+        call = classify.__name__.removeprefix("classify_")
 
         def attempt() -> _T | Transient:
             answer = self._transport.post(url, form, deadline)
             return answer if isinstance(answer, Transient) else classify(answer)
 
-        return self._policy.run(attempt, deadline, again)
+        with metrics.timed(metrics.UPSTREAM, call):
+            return self._policy.run(attempt, deadline, again)
 
 
 def _token_form(credentials: ClientCredentials, grant_type: str, **params: str | None) -> Secret:

@@ -7,7 +7,7 @@ contract suite whole.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
@@ -131,6 +131,9 @@ class Lease:
     fence: int
 
 
+Changed = Callable[[Iterable[Ref], Iterable[tuple[str, str]]], None]
+
+
 class Counted(NamedTuple):
     """How many distinct members a window holds, and whether this one was let in."""
 
@@ -211,6 +214,14 @@ class Store(Protocol):
         """
         ...
 
+    def confirm(self) -> None:
+        """Return once what was read before is as durable as a write of one's own.
+
+        A write whose replicas were not there in time raises, and can be read all the same: whoever
+        acknowledges because of what was read, without a write, asks for this first.
+        """
+        ...
+
     def lease(self, name: str, owner: str, ttl: float) -> Lease | None:
         """Take the lease for `ttl` seconds; None while somebody else's term runs.
 
@@ -240,6 +251,22 @@ class Store(Protocol):
         """
         ...
 
+    def kinds(self) -> Sequence[str]:
+        """Return the kinds of all rows that were ever written, in order."""
+        ...
+
+    def load(self, rows: Sequence[Row]) -> None:
+        """Write rows of another store as they are, over whatever is there; for a copy alone.
+
+        A row with a position has that one from then on, and the next to be appended gets a greater
+        one; a row without leaves it as it is.
+        """
+        ...
+
+    def unload(self, refs: Sequence[Ref]) -> None:
+        """Remove rows, whatever their versions, those that are gone already included."""
+        ...
+
     def sweep(self, kind: str, before: int, limit: int) -> int:
         """Delete up to `limit` rows of a kind with `expires_at` < `before`; returns how many.
 
@@ -249,6 +276,21 @@ class Store(Protocol):
 
     def check(self) -> None:
         """Prove that the backend answers reads and takes durable writes."""
+        ...
+
+    def risks(self) -> Sequence[str]:
+        """Return what the backend is set up to do that can lose acknowledged writes, in words."""
+        ...
+
+    def follow(self, changed: Changed, interrupted: Callable[[], None]) -> None:
+        """Begin to tell of rows with a subject that any process writes, where the backend can.
+
+        Only sooner than a bound in time: a change can go untold.
+
+        Args:
+            changed: told of rows, and of kinds with the subjects that the rows had and have.
+            interrupted: told that changes may have been missed.
+        """
         ...
 
     def close(self) -> None:

@@ -6,12 +6,13 @@ Composes the parts into the contract of `base`; owns no statement but those of `
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
 
 from bridge.clock import Clock
 from bridge.store.base import (
+    Changed,
     Counted,
     Delete,
     Lease,
@@ -83,6 +84,9 @@ class SqliteStore:
         """Do all of `ops`, or none; raises StoreConflictError or GuardConflictError."""
         self._records.commit(ops, guard)
 
+    def confirm(self) -> None:
+        """Do nothing: what can be read here is on disk."""
+
     def lease(self, name: str, owner: str, ttl: float) -> Lease | None:
         """Take the lease for `ttl` seconds; None while somebody else's term runs."""
         return self._leases.lease(name, owner, ttl)
@@ -99,6 +103,18 @@ class SqliteStore:
         """Add `member` and count distinct members of the last `window` seconds."""
         return self._counters.count(key, member, window, limit)
 
+    def kinds(self) -> Sequence[str]:
+        """Return the kinds of all rows that were ever written, in order."""
+        return self._records.every_kind()
+
+    def load(self, rows: Sequence[Row]) -> None:
+        """Write rows of another store as they are."""
+        self._records.load(rows)
+
+    def unload(self, refs: Sequence[Ref]) -> None:
+        """Remove rows, whatever their versions."""
+        self._records.unload(refs)
+
     def sweep(self, kind: str, before: int, limit: int) -> int:
         """Delete up to `limit` rows of a kind with `expires_at` < `before`; returns how many."""
         self._counters.sweep(limit)
@@ -111,6 +127,13 @@ class SqliteStore:
         ((read,),) = self._connections.fetch(_CHECKED, ())
         if read < written:
             raise StoreUnavailableError("a committed write cannot be read")
+
+    def risks(self) -> Sequence[str]:
+        """Return nothing: every commit is synced to disk before it is acknowledged."""
+        return ()
+
+    def follow(self, changed: Changed, interrupted: Callable[[], None]) -> None:
+        """Do nothing: SQLite tells of no other process's writes."""
 
     def close(self) -> None:
         """Close this process's connections; later calls raise StoreUnavailableError."""

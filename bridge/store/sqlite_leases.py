@@ -20,7 +20,7 @@ from bridge.store.sqlite_connections import Connections
 
 _RANDOM_BITS: Final = 24
 _BOOT_ID: Final = Path("/proc/sys/kernel/random/boot_id")
-_NO_BOOT_ID: Final = "unknown"
+NO_BOOT_ID: Final = "unknown"
 # A term that has more left than it was given began before the clock did: a reboot that the boot id
 # does not show. So no lease outlasts its term, whatever the host.
 _RUNS: Final = "boot = ? AND until > ? AND until - ? <= term"
@@ -110,7 +110,7 @@ def boot_id() -> str:
             capture_output=True,
             text=True,
         ).stdout.strip()
-    return _NO_BOOT_ID
+    return NO_BOOT_ID
 
 
 def _mine(lease: Lease) -> tuple[str, str, int]:

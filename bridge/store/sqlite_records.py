@@ -32,6 +32,18 @@ _INSERT: Final = """
 INSERT INTO records (kind, partition, id, version, body, key_id, tenant, subject, account, state,
     expires_at, position)
 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"""
+_COLUMNS_BUT_REF: Final = (
+    *("version", "body", "key_id", "tenant", "subject", "account", "state", "expires_at"),
+)
+_LOAD: Final = (
+    _INSERT.removesuffix("ON CONFLICT DO NOTHING")
+    + "ON CONFLICT (kind, partition, id) DO UPDATE SET "
+    + ", ".join(f"{name} = excluded.{name}" for name in _COLUMNS_BUT_REF)
+    + ", position = coalesce(excluded.position, position)"
+)
+_UNLOAD: Final = "DELETE FROM records WHERE kind = ? AND partition = ? AND id = ?"
+_RAISE_POSITION: Final = "UPDATE numbers SET value = max(value, ?) WHERE name = 'position'"
+_KINDS: Final = "SELECT name FROM kinds ORDER BY name"
 # Writers come one at a time, so whoever sees a position sees all the lower ones.
 _NEXT_POSITION: Final = (
     "UPDATE numbers SET value = value + 1 WHERE name = 'position' RETURNING value"
@@ -147,6 +159,33 @@ class Records:
 
         self._connections.write(do)
 
+    def every_kind(self) -> Sequence[str]:
+        """Return the kinds of all rows that were ever written, in order."""
+        return [name for (name,) in self._connections.fetch(_KINDS, ())]
+
+    def load(self, rows: Sequence[Row]) -> None:
+        """Write rows of another store as they are."""
+        steps = [(self._kind(row.ref.kind), row) for row in rows]
+
+        def do(connection: sqlite3.Connection) -> None:
+            for kind, row in steps:
+                connection.execute(_LOAD, _values(kind, row, row.position))
+                if row.position is not None:
+                    connection.execute(_RAISE_POSITION, (row.position,))
+
+        if steps:
+            self._connections.write(do)
+
+    def unload(self, refs: Sequence[Ref]) -> None:
+        """Remove rows, whatever their versions."""
+        steps = [(self._kind(ref.kind), ref.partition, ref.id) for ref in refs]
+
+        def do(connection: sqlite3.Connection) -> None:
+            connection.executemany(_UNLOAD, steps)
+
+        if steps:
+            self._connections.write(do)
+
     def sweep(self, kind_name: str, before: int, limit: int) -> int:
         """Delete up to `limit` rows of a kind with `expires_at` < `before`."""
         kind = self._known_kind(kind_name)
@@ -210,11 +249,14 @@ def _apply(connection: sqlite3.Connection, kind: int, op: Op) -> bool:
 def _insert(
     connection: sqlite3.Connection, kind: int, row: Row, position: int | None = None
 ) -> bool:
-    values = (
+    return connection.execute(_INSERT, _values(kind, row, position)).rowcount == 1
+
+
+def _values(kind: int, row: Row, position: int | None) -> tuple[Any, ...]:
+    return (
         *(kind, row.ref.partition, row.ref.id, row.version, row.body, row.key_id),
         *(row.tenant, row.subject, row.account, row.state, row.expires_at, position),
     )
-    return connection.execute(_INSERT, values).rowcount == 1
 
 
 def _update(connection: sqlite3.Connection, kind: int, row: Row, expect_version: int) -> bool:

@@ -8,13 +8,16 @@ from __future__ import annotations
 
 from typing import Final
 
+from bridge import metrics
 from bridge.clock import Clock
 from bridge.errors import BridgeError, Code
 from bridge.model import Circuit
-from bridge.store.base import Ref
+from bridge.store.base import Query, Ref
 from bridge.tokens.clients import Client
 from bridge.vault.records import Index, Records
 
+_KIND: Final = "circuit"
+_MOST_TOLD: Final = 1000
 _FIRST_WAIT_S: Final = 10
 _LONGEST_WAIT_S: Final = 300
 _KEPT_S: Final = 24 * 3600
@@ -69,12 +72,20 @@ class Circuits:
             return None if present else self._waiting(error, now, 0, now)
 
         circuit = self._records.upsert(self._ref(client), Circuit, opened)
+        if circuit is not None and circuit.opened_at == now:
+            metrics.count(metrics.CIRCUITS, "opened")
         wait = circuit.probe_at - now if circuit else _FIRST_WAIT_S
         return client_fault(error, max(1, wait))
 
     def close(self, client: Client) -> None:
         """Let everything through again: Google took the client's credentials."""
         self._records.remove(self._ref(client), Circuit)
+        metrics.count(metrics.CIRCUITS, "closed")
+
+    def number_open(self) -> int:
+        """Return how many clients Google refuses now."""
+        rows = self._records.store.list(Query(_KIND, limit=_MOST_TOLD))
+        return sum((row.expires_at or 0) > self._clock.now() for row in rows)
 
     def _waiting(
         self, error: str, opened_at: int, failures: int, now: int
@@ -88,7 +99,7 @@ class Circuits:
         name = self._records.keys.hasher.index(
             "circuit", client.tenant, client.id, credentials.client_secret.reveal()
         )
-        return Ref("circuit", name, "circuit")
+        return Ref(_KIND, name, "circuit")
 
 
 def client_fault(error: str, retry_after: int) -> BridgeError:

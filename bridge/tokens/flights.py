@@ -12,6 +12,7 @@ from collections.abc import Hashable, Iterator
 from contextlib import contextmanager
 from typing import Final
 
+from bridge import metrics
 from bridge.errors import BridgeError, Code
 
 _AT_A_TIME: Final = 2  # one that stalls does not stop the others
@@ -56,8 +57,8 @@ class Flight:
             BridgeError: the flight's own; or `upstream_unavailable` when it takes too long.
         """
         turn = self._queued()
-        if turn is not None and not turn.acquire(timeout=seconds):
-            self._leave(turn)
+        if turn is not None:
+            self._wait(turn, seconds)
         try:
             if self._error is not None:
                 raise _again(self._error)
@@ -74,6 +75,12 @@ class Flight:
                 return None
             self._queue.append(turn)
             return turn
+
+    def _wait(self, turn: threading.Lock, seconds: float) -> None:
+        with metrics.timed(metrics.WAITS, "refresh"):
+            is_called = turn.acquire(timeout=seconds)
+        if not is_called:
+            self._leave(turn)
 
     def _leave(self, turn: threading.Lock) -> None:
         """Give a place up; whoever is out of patience after the landing goes on all the same."""

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
 
+from bridge import metrics
 from bridge.errors import BridgeError
 from bridge.store.base import Lease, Store
 
@@ -34,6 +35,7 @@ class LeaseKeeper:
     def held(self, name: str) -> Iterator[Lease | None]:
         """Hold a lease within the block; None if somebody else holds it."""
         lease = self._store.lease(name, secrets.token_hex(8), self._term)
+        metrics.count(metrics.LEASES, "busy" if lease is None else "taken")
         if lease is None:
             yield None
             return

@@ -6,11 +6,14 @@ the ledger's.
 
 from __future__ import annotations
 
+import re
 from contextlib import suppress
 from dataclasses import dataclass
+from typing import Final
 
 import structlog
 
+from bridge import metrics
 from bridge.clock import Clock
 from bridge.errors import BridgeError
 from bridge.google.client import GoogleClient
@@ -39,6 +42,8 @@ from bridge.tokens.telling import tell_refresh
 from bridge.vault import lifecycle
 from bridge.vault.grants import Grants
 from bridge.vault.refresh_tokens import RefreshTokens
+
+_WORD: Final = re.compile(r"(?<!^)(?=[A-Z])")
 
 log = structlog.get_logger(__name__)
 
@@ -92,10 +97,12 @@ class Refresher:
         was_open: bool,
     ) -> RefreshOutcome:
         secret = self.tokens.reveal(self.grants.owner(attempt.grant), token)
-        self.pace.take(attempt.client, self._left(attempt) if attempt.patient else 0.0)
+        with metrics.timed(metrics.WAITS, "rate"):
+            self.pace.take(attempt.client, self._left(attempt) if attempt.patient else 0.0)
         outcome = self.google.refresh(
             attempt.client.credentials, secret, scopes=asked, budget=self._left(attempt)
         )
+        metrics.count(metrics.REFRESHES, _WORD.sub("_", type(outcome).__name__).lower())
         tell_refresh(attempt, secret, asked, outcome)
         if not isinstance(outcome, Transient | ClientFault):
             # Book-keeping: it must not come between Google's answer and its writing.

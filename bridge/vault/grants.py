@@ -171,6 +171,8 @@ class Grants:
                 raise BridgeError(Code.GRANT_MISSING, "The grant is gone.")
             changed = change(held.record)
             if changed == held.record:
+                # Whoever asked takes this for done.
+                self.confirm()
                 return changed
             try:
                 self._records.store.commit(self.write(held, changed, cause))
@@ -180,6 +182,14 @@ class Grants:
                 continue
             return changed
         raise BridgeError(Code.CONFLICT, "The grant keeps changing; try again.", retry_after=1)
+
+    def confirm(self) -> None:
+        """Return once what was read before is as durable as a write of one's own.
+
+        Raises:
+            BridgeError: `store_unavailable`.
+        """
+        self._records.store.confirm()
 
     def owner(self, grant: Grant) -> Owner:
         """Return what the grant's refresh tokens are bound to."""

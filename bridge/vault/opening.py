@@ -21,8 +21,9 @@ from bridge.store.base import Query, Ref, Row
 from bridge.vault.records import CorruptRecordError, Index, Records
 
 _KEY: Final = "key"
-_MARK_REF: Final = Ref("mark", "mark", "mark")
-_SERVER: Final = "server"
+MARK: Final = "mark"
+_MARK_REF: Final = Ref(MARK, MARK, MARK)
+SERVER: Final = "server"
 SERVER_KEPT_S: Final = 30
 
 
@@ -102,23 +103,32 @@ class Opening:
         if mark is not None:
             _write_witness(witness, mark)
 
+    def mark(self) -> Mark | None:
+        """Return which store this is and how far it has come; None for one that nobody used.
+
+        Raises:
+            CorruptRecordError, KeyUnavailableError: the keys are not this store's.
+        """
+        held = self._records.get(_MARK_REF, Mark)
+        return None if held is None else held.record
+
     def announce(self, instance: str, now: float) -> None:
         """Say that this process runs, and which record and hook keys it knows."""
         present = self._records.keys.present
         server = Server(key_ids=present.records.ids, hook_key_ids=present.envelope.ids)
         index = Index(expires_at=int(now) + SERVER_KEPT_S)
-        ref = Ref(_SERVER, _SERVER, instance)
+        ref = Ref(SERVER, SERVER, instance)
         self._records.upsert(ref, Server, lambda _: (server, index))
 
     def retreat(self, instance: str) -> None:
         """Say that this process runs no more."""
-        self._records.remove(Ref(_SERVER, _SERVER, instance), Server)
+        self._records.remove(Ref(SERVER, SERVER, instance), Server)
 
     def servers(self, now: float) -> list[Server]:
         """Return the processes that announced themselves lately."""
         return [
             held.record
-            for held in self._records.every(Query(_SERVER), Server)
+            for held in self._records.every(Query(SERVER), Server)
             if (held.index.expires_at or 0) > now
         ]
 

@@ -10,7 +10,7 @@ from typing import Final
 
 import msgspec
 
-from bridge import __version__
+from bridge import __version__, metrics
 from bridge.admin.preflight import PreflightAnswer
 from bridge.admin.selecting import filter_of
 from bridge.admin.views import (
@@ -26,12 +26,14 @@ from bridge.profile import strip
 from bridge.services import Services
 from bridge.tokens.wire import TokenAnswer, TokenRequest
 from bridge.web.batch import Batches
+from bridge.web.reply import Reply
 from bridge.web.route import LARGE, Ask, Route
 from bridge.web.wire import (
     GrantsQuery,
     ProfileAnswer,
     ProfileRequest,
     PublicKeys,
+    Readiness,
     Removed,
     Status,
     TokensAnswer,
@@ -112,11 +114,16 @@ class Api:
         """Say that the process answers."""
         return Status(status="live")
 
-    def ready(self, _ask: Ask) -> Status:
+    def ready(self, _ask: Ask) -> Readiness:
         """Say that store and keys can serve."""
         self.services.store.check()
         self.services.opening.prove_keys()
-        return Status(status="ready")
+        return Readiness(status="ready", risks=tuple(self.services.store.risks()))
+
+    def metrics(self, _ask: Ask) -> Reply:
+        """Tell what all workers counted, for Prometheus."""
+        body = metrics.exposed(self.services.circuits.number_open())
+        return Reply(200, body, metrics.CONTENT_TYPE)
 
     def version(self, _ask: Ask) -> Version:
         """Say what runs."""
@@ -233,11 +240,21 @@ def routes(services: Services) -> tuple[Route, ...]:
         ),
         Route(
             method="GET",
+            path="/metrics",
+            name="metrics",
+            summary="What all workers counted, in Prometheus' text format",
+            handle=api.metrics,
+            answer=str,
+            media=metrics.CONTENT_TYPE,
+            is_open=True,
+        ),
+        Route(
+            method="GET",
             path="/ready",
             name="ready",
             summary="Can it serve: store and keys?",
             handle=api.ready,
-            answer=Status,
+            answer=Readiness,
             errors=(Code.KEY_UNAVAILABLE,),
             is_open=True,
         ),

@@ -130,7 +130,7 @@ def _responses(route: Route, schema_of: Mapping[str, Any]) -> dict[str, Any]:
     if route.answer is None:
         responses["204"] = {"description": "Done."}
     else:
-        content = {"application/json": {"schema": schema_of[repr(route.answer)]}}
+        content = {route.media.partition(";")[0]: {"schema": schema_of[repr(route.answer)]}}
         responses["200"] = {"description": "Done.", "content": content}
     for code in _codes(route):
         status = str(ANSWERS[code].status)

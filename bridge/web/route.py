@@ -72,6 +72,7 @@ class Route:
         summary: one line for the reader of the document.
         handle: from request to answer; None is 204.
         body, query, answer: their types.
+        media: the type of the answer's content.
         errors: codes it may answer with, beside those that every route may.
         is_open: no caller is asked for.
         is_raw: the body is passed on as bytes, to be decoded once its signature is proven.
@@ -86,6 +87,7 @@ class Route:
     body: Any = None
     query: type | None = None
     answer: Any = None
+    media: str = JSON
     errors: tuple[Code, ...] = ()
     is_open: bool = False
     is_raw: bool = False

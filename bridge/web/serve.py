@@ -22,6 +22,7 @@ import structlog
 from granian import Granian
 from granian.constants import Interfaces
 
+from bridge import metrics
 from bridge.config import Settings, load
 from bridge.config.values import Bind
 from bridge.errors import BridgeError, Code
@@ -54,6 +55,11 @@ def serve(path: Path | None, environ: Mapping[str, str], on_ready: Callable[[], 
         ConfigError: with every problem of settings or key file.
         BridgeError: the store is not the one that goes with keys and witness, or a port is taken.
     """
+    with metrics.shared():
+        return _served(path, environ, on_ready)
+
+
+def _served(path: Path | None, environ: Mapping[str, str], on_ready: Callable[[], None]) -> bool:
     settings = load(path, environ)
     logs.configure(settings.log)
     _prove(settings)

@@ -82,9 +82,16 @@ class ProfileAnswer(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Status(msgspec.Struct, frozen=True, kw_only=True):
-    """That the process answers, or that it can serve."""
+    """That the process answers."""
 
     status: str
+
+
+class Readiness(msgspec.Struct, frozen=True, kw_only=True):
+    """That the process can serve, and what of the store's set-up could lose grants all the same."""
+
+    status: str
+    risks: tuple[str, ...]
 
 
 class Version(msgspec.Struct, frozen=True, kw_only=True):

@@ -68,3 +68,13 @@ def test_a_google_client_without_our_redirect_uri_is_pointed_out(folder: Path) -
     (problem,) = found(folder)
     assert problem.path == "tenants.acme.clients[0].google_json"
     assert "https://bridge.acme.com/oauth/callback" in problem.mend
+
+
+def test_a_password_on_an_open_wire_is_a_caution(folder: Path) -> None:
+    """A Redis on another host with a password, and without TLS."""
+    tables = '\n[store]\nurl = "{}"\n[store.redis]\npassword = "pw"\n'
+    (folder / "bridge.toml").write_text(VALID + tables.format("redis://cache"))
+    assert [problem.path for problem in found(folder)] == ["store.url"]
+    for careful in ("rediss://cache", "redis://127.0.0.1", "unix:///run/redis"):
+        (folder / "bridge.toml").write_text(VALID + tables.format(careful))
+        assert found(folder) == ()

@@ -162,9 +162,11 @@ def test_every_option_can_be_set_by_a_variable(problems: Problems, valid: str) -
 
 
 def test_secrets_are_told_from_other_values() -> None:
-    """The schema marks the secrets of client, hook and return, and nothing else, as secret."""
+    """The schema marks the secrets of Redis, client, hook and return, and no others."""
     assert is_secret(root().fields["tenants"]) is False
     assert [option.path for option in options() if option.secret] == [
+        "store.redis.password",
+        "store.redis.sentinel_password",
         "tenants.<name>.hook_secrets",
         "tenants.<name>.login_return_secret",
         "tenants.<name>.clients[].client_secret",

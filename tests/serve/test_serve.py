@@ -180,3 +180,43 @@ def test_a_variable_of_the_environment_is_no_header(
     answer = served.http.post(f"{served.internal}/v1/token", json=READ, timeout=30)
 
     assert answer.status_code == 401
+
+
+def test_any_worker_tells_the_metrics_of_all(bridge_world: World, serve: Start) -> None:
+    """Every read is in the answer of whichever worker is asked, and the folder goes at the end."""
+    bridge_world.grant("u1")
+    key = bridge_world.key()
+    served = serve(workers=2)
+    for _ in range(20):
+        with requests.Session() as fresh:
+            headers = {"Authorization": key}
+            url = f"{served.internal}/v1/token"
+            assert fresh.post(url, json=READ, headers=headers, timeout=30).status_code == 200
+    for _ in range(10):
+        told = requests.get(f"{served.internal}/metrics", timeout=30).text
+        assert 'bridge_token_reads_total{outcome="served"} 20.0' in told
+    assert served.stop() == 0
+
+
+def test_a_revocation_is_seen_by_every_worker_within_a_second(
+    bridge_world: World, serve: Start
+) -> None:
+    """One second after it, no process serves the grant's token from its cache."""
+    grant = bridge_world.grant("u1")
+    key = bridge_world.key()
+    served = serve(workers=2)
+    assert {_status(served.internal, key) for _ in range(20)} == {200}
+    stop = threading.Event()
+
+    def keep_reading() -> None:
+        while not stop.is_set():
+            _status(served.internal, key)
+
+    reader = threading.Thread(target=keep_reading)
+    reader.start()
+    bridge_world.services.admin.revoke(bridge_world.caller(), grant.id, dry_run=False)
+    time.sleep(1)
+    statuses = {_status(served.internal, key) for _ in range(20)}
+    stop.set()
+    reader.join()
+    assert statuses == {409}

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import atexit
+import hashlib
+import os
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -9,10 +12,15 @@ from pathlib import Path
 from typing import Final, Protocol, TypeVar
 
 from bridge.clock import Clock
+from bridge.config.redis_url import parse
+from bridge.config.store import RedisSettings
 from bridge.store.base import Ref, Row, Store
+from bridge.store.redis import RedisStore
 from bridge.store.sqlite import SqliteStore
+from tests.redis_kit import RedisServer, needs_redis
 
 _T = TypeVar("_T")
+_SOCKET: Final = "REDIS_UNDER_TEST"
 
 
 class FakeClock:
@@ -67,7 +75,50 @@ class SqliteBackend:
         self.path.with_suffix(".away").rename(self.path)
 
 
-BACKENDS: Final[dict[str, Callable[[Path], Backend]]] = {"sqlite": SqliteBackend}
+class RedisBackend:
+    """A store of its own, by its prefix, on the server that all tests of a process share.
+
+    Processes that a test starts find it by a variable.
+    """
+
+    server: RedisServer | None = None
+
+    def __init__(self, folder: Path) -> None:
+        socket = os.environ.get(_SOCKET)
+        if socket is None:
+            needs_redis()
+            server = RedisBackend.server = RedisServer().start()
+            atexit.register(server.close)
+            socket = os.environ[_SOCKET] = str(server.socket)
+        self.address = parse(f"unix://{socket}")
+        self.prefix = hashlib.sha256(str(folder).encode()).hexdigest()[:16]
+
+    def open(self, clock: Clock) -> Store:
+        settings = RedisSettings(prefix=self.prefix, patience_s=0.2)
+        return RedisStore(self.address, settings, clock)
+
+    def toml(self) -> str:
+        """Return the settings of a bridge that uses it."""
+        return f"""
+[store]
+url = "unix://{self.address.socket}"
+[store.redis]
+prefix = "{self.prefix}"
+"""
+
+    def stop(self) -> None:
+        assert self.server is not None
+        self.server.kill()
+
+    def start(self) -> None:
+        assert self.server is not None
+        self.server.start()
+
+
+BACKENDS: Final[dict[str, Callable[[Path], Backend]]] = {
+    "sqlite": SqliteBackend,
+    "redis": RedisBackend,
+}
 
 
 def row(

@@ -12,6 +12,8 @@ from bridge.model import State
 from tests.kit import CALENDAR, HOUR, World
 from tests.tokens.support import Later, held, is_live, proven, refusal, under_way
 
+pytestmark = pytest.mark.sqlite
+
 
 class Outage:
     """The store's file taken away, and put back."""

@@ -8,11 +8,15 @@ from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
+import pytest
+
 from bridge.model import Source
 from bridge.secret import Secret
 from bridge.vault.refresh_tokens import Owner
 from tests.kit import CALENDAR, DRIVE, HOUR, TENANT, World, token_fields
 from tests.vault.conftest import Vault
+
+pytestmark = pytest.mark.sqlite
 
 _SUBJECT = "f:keycloak-subject-of-ada"
 _WINDOW = 12

@@ -19,6 +19,8 @@ from bridge.vault.opening import Opening, StoreMismatchError, read_witness
 from tests.kit import CALENDAR, DRIVE, SIGN_IN, World
 from tests.vault.conftest import Hand, Vault
 
+pytestmark = pytest.mark.sqlite
+
 
 def _started(world: World) -> Services:
     """Start a bridge on the world's files as a new process would."""

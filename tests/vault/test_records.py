@@ -20,6 +20,8 @@ from bridge.vault.refresh_tokens import Owner, RefreshTokens, key_id_of
 from tests.kit import CALENDAR, HOUR, TENANT, World
 from tests.vault.conftest import Hand, Vault, unjournalled
 
+pytestmark = pytest.mark.sqlite
+
 
 def _hand(world: World) -> Hand:
     return Hand(world.settings.store.path)

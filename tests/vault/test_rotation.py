@@ -168,6 +168,7 @@ def _bind(login: str, sub: str, subject: str) -> dict[str, object]:
     }
 
 
+@pytest.mark.sqlite
 def test_a_rotation_seals_every_kind_of_record_anew(bridge_world: World) -> None:
     """After it nothing but the new key is needed, for any kind that the bridge writes."""
     _story(bridge_world)
@@ -349,6 +350,7 @@ def test_a_rotation_that_was_cut_off_goes_on_where_it_was(bridge_world: World) -
     admin.retire(former)
 
 
+@pytest.mark.sqlite
 def test_damaged_records_are_passed_over_and_counted(bridge_world: World) -> None:
     """One that does not open keeps neither the others nor the count from the end."""
     damaged, sound = bridge_world.grant("u1"), bridge_world.grant("u2")

@@ -12,6 +12,8 @@ from bridge.model import State
 from tests.kit import DAY, DRIVE, HOUR, TENANT, World, token_fields
 from tests.vault.conftest import Hand
 
+pytestmark = pytest.mark.sqlite
+
 
 def _count(world: World, kind: str) -> int:
     [(number,)] = Hand(world.settings.store.path).run(

@@ -66,6 +66,7 @@ def test_only_health_keys_and_the_document_are_open(document: dict[str, Any]) ->
     assert is_open == {
         "/live",
         "/ready",
+        "/metrics",
         "/version",
         "/.well-known/jwks.json",
         "/openapi.json",

@@ -13,7 +13,7 @@ def test_health_needs_no_key(bridge_world: World) -> None:
     """Orchestrators ask without credentials."""
     http = bridge_world.http
     assert http.get("/live").get_json() == {"status": "live"}
-    assert http.get("/ready").get_json() == {"status": "ready"}
+    assert http.get("/ready").get_json() == {"status": "ready", "risks": []}
     assert http.get("/version").get_json() == {"name": "grantbridge", "version": __version__}
 
 

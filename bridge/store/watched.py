@@ -1,0 +1,163 @@
+"""A store that is timed, and whose writes make this process forget what it had read before.
+
+Composes a store and `Recent`; every call is the store's own.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from typing import TypeVar
+
+from bridge import metrics
+from bridge.store.base import (
+    Changed,
+    Counted,
+    Delete,
+    Lease,
+    Op,
+    Put,
+    Query,
+    Ref,
+    Replace,
+    Row,
+    Store,
+    StoreUnavailableError,
+)
+from bridge.store.recent import Recent
+
+_T = TypeVar("_T")
+
+
+class WatchedStore:
+    """The contract of `bridge.store.base.Store`, whose methods it documents.
+
+    Attributes:
+        inner: the store.
+        recent: what is to forget.
+    """
+
+    def __init__(self, inner: Store, recent: Recent) -> None:
+        self.inner = inner
+        self.recent = recent
+
+    def get(self, ref: Ref) -> Row | None:
+        """Return the row, or None."""
+        return _timed("get", lambda: self.inner.get(ref))
+
+    def list(self, query: Query) -> Sequence[Row]:
+        """Return at most `query.limit` rows."""
+        return _timed("list", lambda: self.inner.list(query))
+
+    def put(self, row: Row) -> None:
+        """Insert a row. Raises StoreConflictError if it exists."""
+        self.commit((Put(row),))
+
+    def replace(self, row: Row, expect_version: int) -> None:
+        """Write over a version. Raises StoreConflictError if that is not the present one."""
+        self.commit((Replace(row, expect_version),))
+
+    def delete(self, ref: Ref, expect_version: int) -> None:
+        """Remove a version. Raises StoreConflictError if that is not the present one."""
+        self.commit((Delete(ref, expect_version),))
+
+    def claim_once(self, row: Row) -> Row | None:
+        """Insert a row if there is none. Returns None to the one winner, else the row there is."""
+        try:
+            return _timed("claim_once", lambda: self.inner.claim_once(row))
+        finally:
+            self.recent.forget_written((Put(row),))
+
+    def commit(self, ops: Sequence[Op], guard: Row | None = None) -> None:
+        """Do all of `ops`, or none; raises StoreConflictError or GuardConflictError."""
+        try:
+            _timed("commit", lambda: self.inner.commit(ops, guard))
+        finally:
+            # Also where it failed: a write whose answer was lost may have happened.
+            self.recent.forget_written(ops)
+
+    def confirm(self) -> None:
+        """Return once what was read before is as durable as a write of one's own."""
+        self.inner.confirm()
+
+    def lease(self, name: str, owner: str, ttl: float) -> Lease | None:
+        """Take the lease for `ttl` seconds; None while somebody else's term runs."""
+        return _timed("lease", lambda: self.inner.lease(name, owner, ttl))
+
+    def renew(self, lease: Lease, ttl: float) -> bool:
+        """Begin a new term of `ttl` seconds; False if the lease is no longer its owner's."""
+        return _timed("renew", lambda: self.inner.renew(lease, ttl))
+
+    def release(self, lease: Lease) -> bool:
+        """Give the lease back; False, and no effect, if it is no longer its owner's."""
+        return _timed("release", lambda: self.inner.release(lease))
+
+    def count(self, key: str, member: str, window: float, limit: int | None = None) -> Counted:
+        """Add `member` and count distinct members of the last `window` seconds."""
+        return _timed("count", lambda: self.inner.count(key, member, window, limit))
+
+    def kinds(self) -> Sequence[str]:
+        """Return the kinds of all rows that were ever written, in order."""
+        return self.inner.kinds()
+
+    def load(self, rows: Sequence[Row]) -> None:
+        """Write rows of another store as they are."""
+        self.inner.load(rows)
+        self.recent.forget_all()
+
+    def unload(self, refs: Sequence[Ref]) -> None:
+        """Remove rows, whatever their versions."""
+        self.inner.unload(refs)
+        self.recent.forget_all()
+
+    def sweep(self, kind: str, before: int, limit: int) -> int:
+        """Delete up to `limit` rows of a kind with `expires_at` < `before`; returns how many."""
+        swept = self.inner.sweep(kind, before, limit)
+        if swept:
+            self.recent.forget_all()
+        return swept
+
+    def check(self) -> None:
+        """Prove that the backend answers reads and takes durable writes."""
+        self.inner.check()
+
+    def risks(self) -> Sequence[str]:
+        """Return what the backend is set up to do that can lose acknowledged writes."""
+        return self.inner.risks()
+
+    def follow(self, changed: Changed, interrupted: Callable[[], None]) -> None:
+        """Begin to tell of rows with a subject that any process writes."""
+        self.inner.follow(changed, interrupted)
+
+    def close(self) -> None:
+        """Close the store."""
+        self.recent.forget_all()
+        self.inner.close()
+
+
+class RecentStore(WatchedStore):
+    """The same, whose reads may be answered as they were a moment ago."""
+
+    def get(self, ref: Ref) -> Row | None:
+        """Return the row as it is now or was within the second, or None."""
+        rows = self.recent.read(ref, lambda: _some(super(RecentStore, self).get(ref)))
+        return rows[0] if rows else None
+
+    def list(self, query: Query) -> Sequence[Row]:
+        """Return rows as they are now or were within the second."""
+        return self.recent.read(query, lambda: super(RecentStore, self).list(query))
+
+
+def _timed(call: str, work: Callable[[], _T]) -> _T:
+    began = time.perf_counter()
+    try:
+        return work()
+    except StoreUnavailableError:
+        metrics.count(metrics.STORE_FAILURES, call)
+        raise
+    finally:
+        metrics.observe(metrics.STORE, call, time.perf_counter() - began)
+
+
+def _some(row: Row | None) -> tuple[Row, ...]:
+    return () if row is None else (row,)

@@ -1,0 +1,117 @@
+"""Servers killed, stopped and cut off under captures and revocations at three bridges.
+
+What a bridge acknowledged is there afterwards, once, and what it revoked stays revoked.
+"""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from tests.chaos.conftest import Place
+from tests.chaos.load import Load
+from tests.redis_kit import RedisServer, until
+
+pytestmark = pytest.mark.slow
+
+BOTH = pytest.mark.parametrize("place", ["sentinel", "cluster"], indirect=True)
+ALONE = pytest.mark.parametrize("place", ["alone"], indirect=True)
+# Under the load of three bridges and their servers on a small machine.
+_SLACK_S = 2.0
+
+
+def under_way(load: Load, writes: int = 20) -> None:
+    before = len(load.answered)
+    until(lambda: len(load.answered) >= before + writes, 60)
+
+
+def failed_over(place: Place, first: RedisServer) -> float:
+    """Wait until another server is the primary; return when that was."""
+    until(lambda: place.primary() is not first, 60)
+    return time.monotonic()
+
+
+def killed(place: Place, load: Load) -> None:
+    first = place.primary()
+    first.kill()
+    moment = failed_over(place, first)
+    # The other one is back before writing goes on: a Cluster's new primary has no replica else.
+    first.start()
+    load.back_after(moment)
+    under_way(load)
+
+
+@BOTH
+def test_a_primary_that_is_killed_takes_nothing_along(place: Place, load: Load) -> None:
+    """No acknowledged capture is lost, no revoked grant is back, no token is there twice."""
+    under_way(load)
+    killed(place, load)
+    load.stop()
+    load.verify()
+    assert len(load.acknowledged) > 20
+
+
+@pytest.mark.parametrize("place", ["sentinel"], indirect=True)
+def test_service_is_back_within_the_failover_and_two_seconds(place: Place, load: Load) -> None:
+    """Where a replica is left, writing goes on two seconds after another server took over."""
+    under_way(load)
+    first = place.primary()
+    first.kill()
+    moment = failed_over(place, first)
+    assert load.back_after(moment) <= _SLACK_S
+    first.start()
+    load.stop()
+    load.verify()
+
+
+@pytest.mark.parametrize("place", ["sentinel"], indirect=True)
+def test_a_primary_that_hangs_is_left_and_not_believed_later(place: Place, load: Load) -> None:
+    """A stopped server is replaced; when it wakes up, what it still holds counts for nothing."""
+    under_way(load)
+    first = place.primary()
+    first.pause()
+    failed_over(place, first)
+    under_way(load)
+    first.go_on()
+    under_way(load)
+    load.stop()
+    load.verify()
+
+
+@ALONE
+def test_a_server_that_is_cut_off_costs_time_and_nothing_else(place: Place, load: Load) -> None:
+    """While nothing gets through nothing is acknowledged; afterwards all goes on."""
+    assert place.proxy is not None
+    under_way(load)
+    place.proxy.cut()
+    time.sleep(3)
+    quiet = time.monotonic() - 2
+    assert not [moment for moment in load.answered if moment > quiet]
+    place.proxy.mend()
+    under_way(load)
+    load.stop()
+    load.verify()
+
+
+@ALONE
+def test_a_server_that_is_killed_has_all_it_acknowledged_on_disk(place: Place, load: Load) -> None:
+    """Without any replica, `appendfsync always` brings everything back."""
+    under_way(load)
+    for _ in range(3):
+        place.primary().kill()
+        place.primary().start()
+        under_way(load)
+    load.stop()
+    load.verify()
+
+
+@pytest.mark.soak
+@BOTH
+def test_ten_failovers_in_a_row(place: Place, load: Load) -> None:
+    """The same, again and again."""
+    for _ in range(10):
+        under_way(load, 200)
+        killed(place, load)
+    load.stop()
+    load.verify()

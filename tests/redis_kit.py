@@ -1,0 +1,289 @@
+"""Real Redis servers for tests: each a process of its own in a folder of its own."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import threading
+import time
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Final
+
+import pytest
+import redis
+from redis.backoff import NoBackoff
+from redis.crc import key_slot
+from redis.retry import Retry
+
+_START_S: Final = 10.0
+# Small and quick to notice that a replica is there.
+_TOPOLOGY: Final = ("--repl-diskless-sync-delay", "0", "--repl-ping-replica-period", "1")
+_SAFE: Final = ("--appendonly", "yes", "--appendfsync", "always", "--save", "")
+
+
+def needs_redis() -> None:
+    """Skip a test where there is no Redis; `make test` installs one."""
+    if shutil.which("redis-server") is None:
+        pytest.skip("redis-server is not installed")
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def until(what: Callable[[], bool], seconds: float = _START_S) -> None:
+    """Wait until something is so."""
+    deadline = time.monotonic() + seconds
+    while not what():
+        assert time.monotonic() < deadline, "it did not come to that in time"
+        time.sleep(0.01)
+
+
+class RedisServer:
+    """One redis-server (or a Sentinel), started, stopped, killed and started again.
+
+    Attributes:
+        folder: what it keeps.
+        port: where it listens on loopback.
+        socket: where it listens besides.
+    """
+
+    def __init__(self, *options: str, port: int | None = None, sentinel: str = "") -> None:
+        # Not pytest's folder: the path of a socket has 107 bytes at most.
+        self.folder = Path(tempfile.mkdtemp(prefix="redis-"))
+        self.port = port or free_port()
+        self.socket = self.folder / "socket"
+        self._command = ["redis-server"]
+        if sentinel:
+            (self.folder / "sentinel.conf").write_text(sentinel)
+            self._command += [str(self.folder / "sentinel.conf"), "--sentinel"]
+        else:
+            self._command += [*_SAFE, "--unixsocket", str(self.socket)]
+        self._command += ["--port", str(self.port), "--bind", "127.0.0.1", *options]
+        self._password = dict(zip(options[::2], options[1::2], strict=True)).get("--requirepass")
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def url(self) -> str:
+        return f"redis://127.0.0.1:{self.port}"
+
+    @property
+    def pid(self) -> int:
+        assert self._process is not None
+        return self._process.pid
+
+    def start(self) -> RedisServer:
+        with (self.folder / "log").open("ab") as log:
+            self._process = subprocess.Popen(
+                self._command, cwd=self.folder, stdout=log, stderr=subprocess.STDOUT
+            )
+        until(self._answers)
+        return self
+
+    def ask(self, *command: str | int) -> object:
+        """Send a command by a connection of its own."""
+        client = redis.Redis(
+            port=self.port, password=self._password, retry=Retry(NoBackoff(), 0), protocol=2
+        )
+        try:
+            return client.execute_command(*command)
+        finally:
+            client.close()
+
+    def stop(self) -> None:
+        self._end(signal.SIGTERM)
+
+    def kill(self) -> None:
+        self._end(signal.SIGKILL)
+
+    def pause(self) -> None:
+        os.kill(self.pid, signal.SIGSTOP)
+
+    def go_on(self) -> None:
+        os.kill(self.pid, signal.SIGCONT)
+
+    def close(self) -> None:
+        """End it, and remove what it kept."""
+        self.kill()
+        shutil.rmtree(self.folder)
+
+    def _answers(self) -> bool:
+        assert self._process is not None
+        assert self._process.poll() is None, (self.folder / "log").read_text()
+        try:
+            return bool(self.ask("PING"))
+        except redis.ConnectionError:
+            return False
+
+    def _end(self, by: signal.Signals) -> None:
+        if self._process is not None:
+            self._process.send_signal(by)
+            self._process.wait()
+            self._process = None
+
+
+class Sentinels:
+    """A primary with replicas and three Sentinels that watch over them.
+
+    Attributes:
+        url: what a bridge is told.
+        servers: the primary of the beginning, then its replicas.
+    """
+
+    name: Final = "main"
+
+    def __init__(self, replicas: int = 2) -> None:
+        primary = RedisServer(*_TOPOLOGY).start()
+        self.servers = [primary]
+        for _ in range(replicas):
+            options = ("--replicaof", f"127.0.0.1 {primary.port}", *_TOPOLOGY)
+            self.servers.append(RedisServer(*options).start())
+        until(lambda: self._connected() == replicas)
+        lines = f"""
+sentinel monitor {self.name} 127.0.0.1 {primary.port} 2
+sentinel down-after-milliseconds {self.name} 700
+sentinel failover-timeout {self.name} 3000
+"""
+        self.sentinels = [RedisServer(sentinel=lines).start() for _ in range(3)]
+        hosts = ",".join(f"127.0.0.1:{sentinel.port}" for sentinel in self.sentinels)
+        self.url = f"redis+sentinel://{hosts}/{self.name}"
+        for sentinel in self.sentinels:
+            until(partial(self._sees_all, sentinel, replicas))
+
+    @property
+    def primary(self) -> RedisServer:
+        """The server that the Sentinels call the primary now."""
+        answer = self.sentinels[0].ask("SENTINEL GET-MASTER-ADDR-BY-NAME", self.name)
+        port = int(answer[1])  # type: ignore[index]  # a host and a port
+        return next(server for server in self.servers if server.port == port)
+
+    def close(self) -> None:
+        for server in (*self.sentinels, *self.servers):
+            server.close()
+
+    def _connected(self) -> int:
+        told = self.servers[0].ask("INFO", "replication")
+        assert isinstance(told, dict)
+        online = (f"slave{n}" for n in range(told["connected_slaves"]))
+        return sum(told[each]["state"] == "online" for each in online)
+
+    def _sees_all(self, sentinel: RedisServer, replicas: int) -> bool:
+        state = sentinel.ask("SENTINEL MASTER", self.name)
+        assert isinstance(state, dict)
+        return int(state["num-slaves"]) == replicas and int(state["num-other-sentinels"]) == 2
+
+
+class Cluster:
+    """Three primaries with a replica each.
+
+    Attributes:
+        url: what a bridge is told.
+        nodes: the primaries of the beginning, then their replicas.
+    """
+
+    def __init__(self) -> None:
+        options = ("--cluster-enabled", "yes", "--cluster-node-timeout", "1000", *_TOPOLOGY)
+        self.nodes = [
+            RedisServer(*options, "--cluster-port", str(free_port())).start() for _ in range(6)
+        ]
+        addresses = [f"127.0.0.1:{node.port}" for node in self.nodes]
+        command = ("redis-cli", "--cluster", "create", *addresses, "--cluster-replicas", "1")
+        subprocess.run([*command, "--cluster-yes"], check=True, capture_output=True)
+        for node in self.nodes:
+            until(partial(self._is_whole, node), 30)
+        self.url = "redis+cluster://" + ",".join(addresses[:2])
+
+    def primary_of(self, prefix: str) -> RedisServer:
+        """Return the node that has a store's slot now."""
+        slot = key_slot(prefix.encode())
+        for node in self.nodes:
+            with contextlib.suppress(redis.RedisError):
+                for first, last, owner, *_ in node.ask("CLUSTER SLOTS"):  # type: ignore[attr-defined]  # a list
+                    if first <= slot <= last:
+                        return next(each for each in self.nodes if each.port == owner[1])
+        raise AssertionError("no node has the slot")
+
+    def close(self) -> None:
+        for node in self.nodes:
+            node.close()
+
+    def _is_whole(self, node: RedisServer) -> bool:
+        told = node.ask("CLUSTER INFO")
+        link = node.ask("INFO", "replication")
+        assert isinstance(told, dict)
+        assert isinstance(link, dict)
+        is_linked = link["role"] == "master" or link["master_link_status"] == "up"
+        return bool(told["cluster_state"] == "ok" and is_linked)
+
+
+class Proxy:
+    """A way to a server on loopback that can be cut off: what is on it is lost, not refused."""
+
+    def __init__(self, port: int) -> None:
+        self._to = port
+        self._open = threading.Event()
+        self._open.set()
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port: int = self._listener.getsockname()[1]
+        self._closing = False
+        self._ends: list[socket.socket] = []
+        self._threads = [threading.Thread(target=self._accept)]
+        self._threads[0].start()
+
+    def cut(self) -> None:
+        """Pass nothing on any more, and take no byte back."""
+        self._open.clear()
+
+    def mend(self) -> None:
+        """Pass everything on again, what was held back too."""
+        self._open.set()
+
+    def close(self) -> None:
+        self._closing = True
+        self._open.set()
+        # Whoever waits in accept is not woken by a close.
+        with contextlib.suppress(OSError):
+            socket.create_connection(("127.0.0.1", self.port), 1).close()
+        self._listener.close()
+        for end in self._ends:
+            with contextlib.suppress(OSError):
+                end.shutdown(socket.SHUT_RDWR)
+        for thread in self._threads:
+            thread.join()
+        for end in self._ends:
+            end.close()
+
+    def _accept(self) -> None:
+        while True:
+            near, _ = self._listener.accept()
+            if self._closing:
+                near.close()
+                return
+            try:
+                far = socket.create_connection(("127.0.0.1", self._to), 1)
+            except OSError:
+                near.close()
+                continue
+            self._ends += [near, far]
+            for one, other in ((near, far), (far, near)):
+                thread = threading.Thread(target=self._pass, args=(one, other))
+                thread.start()
+                self._threads.append(thread)
+
+    def _pass(self, one: socket.socket, other: socket.socket) -> None:
+        with contextlib.suppress(OSError):
+            while chunk := one.recv(65536):
+                self._open.wait()
+                other.sendall(chunk)
+        for end in (one, other):
+            with contextlib.suppress(OSError):
+                end.shutdown(socket.SHUT_RDWR)

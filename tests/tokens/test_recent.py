@@ -1,0 +1,101 @@
+"""The cache of sealed records: what it serves, and how soon it no longer does."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+import pytest
+
+from bridge.errors import BridgeError, Code
+from bridge.secret import fingerprint
+from bridge.services import Services, build
+from bridge.store.watched import WatchedStore
+from tests.kit import World
+
+
+def recent_of(services: Services) -> tuple[int, int]:
+    assert isinstance(services.store, WatchedStore)
+    return services.store.recent.hits, services.store.recent.misses
+
+
+def test_a_second_read_asks_no_store(bridge_world: World) -> None:
+    """The same token is served from what was read before."""
+    bridge_world.grant("u1")
+    first = bridge_world.read("u1")
+    bridge_world.read("u1")
+    hits, misses = recent_of(bridge_world.services)
+    assert bridge_world.read("u1") == first
+    assert recent_of(bridge_world.services) == (hits + 1, misses)
+
+
+def test_the_cache_can_be_turned_off(bridge_world: World) -> None:
+    """With `cache_mb = 0` every read asks the store."""
+    bridge_world.store += "\n[store]\ncache_mb = 0\n" if "[store]" not in bridge_world.store else ""
+    bridge_world.store = bridge_world.store.replace("[store]\nurl", "[store]\ncache_mb = 0\nurl")
+    bridge_world.restart()
+    bridge_world.grant("u1")
+    for _ in range(3):
+        bridge_world.read("u1")
+    assert recent_of(bridge_world.services) == (0, 0)
+
+
+def test_a_revocation_here_is_seen_at_once(bridge_world: World) -> None:
+    """The process that revokes serves nothing from then on."""
+    grant = bridge_world.grant("u1")
+    bridge_world.read("u1")
+    bridge_world.services.admin.revoke(bridge_world.caller(), grant.id, dry_run=False)
+    with pytest.raises(BridgeError) as caught:
+        bridge_world.read("u1")
+    assert caught.value.code is Code.REAUTH_REQUIRED
+
+
+def is_refused(bridge_world: World) -> bool:
+    try:
+        bridge_world.read("u1")
+    except BridgeError as error:
+        return error.code is Code.REAUTH_REQUIRED
+    return False
+
+
+def seconds_until(what: Callable[[], bool]) -> float:
+    began = time.monotonic()
+    while not what():
+        assert time.monotonic() - began < 10
+        time.sleep(0.005)
+    return time.monotonic() - began
+
+
+def test_a_revocation_elsewhere_is_seen_within_a_second(bridge_world: World) -> None:
+    """A bridge that has just served a token stops within a second of another one's revoking."""
+    grant = bridge_world.grant("u1")
+    bridge_world.read("u1")
+    elsewhere = build(bridge_world.settings, bridge_world.clock)
+    try:
+        bridge_world.read("u1")
+        elsewhere.admin.revoke(bridge_world.caller(), grant.id, dry_run=False)
+        assert seconds_until(lambda: is_refused(bridge_world)) < 1
+    finally:
+        elsewhere.close()
+
+
+def test_what_is_kept_is_sealed(bridge_world: World) -> None:
+    """No token is in the rows that the process keeps."""
+    bridge_world.grant("u1")
+    bridge_world.read("u1")
+    token = bridge_world.read("u1").access_token.reveal()
+    services = bridge_world.services
+    assert isinstance(services.store, WatchedStore)
+    kept = services.store.recent.rows()
+    assert [row.ref.kind for row in kept] == ["grant"]
+    assert not any(token.encode() in row.body for row in kept)
+
+
+def test_a_rejected_token_is_not_served_again(bridge_world: World) -> None:
+    """A backend that names the token as rejected gets another, however recently it was read."""
+    bridge_world.grant("u1")
+    first = bridge_world.read("u1")
+    bridge_world.clock.advance(120)
+    bridge_world.read("u1")
+    second = bridge_world.read("u1", rejected=fingerprint(first.access_token))
+    assert second.access_token.reveal() != first.access_token.reveal()
