@@ -28,6 +28,7 @@ OPERATIONS = [
     ("POST", "/v1/profiles/strip"),
     ("GET", "/live"),
     ("GET", "/ready"),
+    ("GET", "/metrics"),
     ("GET", "/version"),
     ("GET", "/.well-known/jwks.json"),
     ("GET", "/openapi.json"),
