@@ -107,5 +107,8 @@ public final class DefaultGrantbridgeFactory
     if (delivery != null) {
       delivery.shutdownNow();
     }
+    if (courier != null) {
+      courier.close();
+    }
   }
 }

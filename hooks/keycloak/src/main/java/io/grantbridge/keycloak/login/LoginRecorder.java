@@ -61,7 +61,7 @@ final class LoginRecorder {
       context.getContextData().put(PRECIOUS, Boolean.TRUE.toString());
       bridge.courier().deliverNow(realm.getId(), message);
     } else {
-      bridge.courier().deliverNowOrKeep(realm.getId(), message);
+      bridge.courier().deliverSoon(realm.getId(), message);
     }
   }
 
@@ -76,7 +76,7 @@ final class LoginRecorder {
     if (context.getContextData().containsKey(PRECIOUS)) {
       bridge.courier().deliverAfterCommit(session, realm.getId(), message);
     } else {
-      bridge.courier().deliverOrKeepAfterCommit(session, realm.getId(), message);
+      bridge.courier().deliverSoonAfterCommit(session, realm.getId(), message);
     }
   }
 

@@ -4,6 +4,11 @@ import io.grantbridge.keycloak.wire.Answer;
 import io.grantbridge.keycloak.wire.BridgeClient;
 import io.grantbridge.keycloak.wire.Message;
 import io.grantbridge.keycloak.wire.Verdict;
+import java.time.Duration;
+import java.util.concurrent.ArrayBlockingQueue;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.ThreadPoolExecutor;
+import java.util.concurrent.TimeUnit;
 import org.jboss.logging.Logger;
 import org.keycloak.models.AbstractKeycloakTransaction;
 import org.keycloak.models.KeycloakSession;
@@ -19,14 +24,34 @@ import org.keycloak.models.utils.KeycloakModelUtils;
 public final class Courier {
 
   private static final Logger LOG = Logger.getLogger(Courier.class);
+  private static final int THREADS = 2;
+  private static final int LONGEST_QUEUE = 1_000;
+  private static final Duration FAREWELL = Duration.ofSeconds(5);
 
   private final KeycloakSessionFactory factory;
   private final BridgeClient client;
+  private final ExecutorService background;
 
   /** Takes the server's session factory, for transactions of its own. */
   public Courier(KeycloakSessionFactory factory, BridgeClient client) {
     this.factory = factory;
     this.client = client;
+    // With a full queue the login does its own sending, as without a background.
+    this.background =
+        new ThreadPoolExecutor(
+            THREADS,
+            THREADS,
+            0,
+            TimeUnit.SECONDS,
+            new ArrayBlockingQueue<>(LONGEST_QUEUE),
+            Courier::thread,
+            new ThreadPoolExecutor.CallerRunsPolicy());
+  }
+
+  private static Thread thread(Runnable task) {
+    Thread thread = new Thread(task, "grantbridge-courier");
+    thread.setDaemon(true);
+    return thread;
   }
 
   /**
@@ -39,10 +64,14 @@ public final class Courier {
   }
 
   /**
-   * Tries to send a message, and writes it down if that fails. For what a crash in between may take
-   * with it: it spares most logins two commits.
+   * Sends a message in the background, and writes it down if that fails. For what a crash in
+   * between may take with it: it spares most logins two calls and two commits.
    */
-  public void deliverNowOrKeep(String realmId, Message message) {
+  public void deliverSoon(String realmId, Message message) {
+    background.execute(() -> deliverOrKeep(realmId, message));
+  }
+
+  private void deliverOrKeep(String realmId, Message message) {
     Answer answer = client.sendInLogin(message);
     if (answer.verdict() == Verdict.DONE) {
       report(message, answer);
@@ -71,9 +100,21 @@ public final class Courier {
     afterCommit(session, () -> trySending(message));
   }
 
-  /** Does the same as {@link #deliverNowOrKeep} once the session's transaction is committed. */
-  public void deliverOrKeepAfterCommit(KeycloakSession session, String realmId, Message message) {
-    afterCommit(session, () -> deliverNowOrKeep(realmId, message));
+  /** Does the same as {@link #deliverSoon} once the session's transaction is committed. */
+  public void deliverSoonAfterCommit(KeycloakSession session, String realmId, Message message) {
+    afterCommit(session, () -> deliverSoon(realmId, message));
+  }
+
+  /** Sends what is under way in the background, and takes no more. */
+  public void close() {
+    background.shutdown();
+    try {
+      if (!background.awaitTermination(FAREWELL.toSeconds(), TimeUnit.SECONDS)) {
+        background.shutdownNow();
+      }
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+    }
   }
 
   private static void afterCommit(KeycloakSession session, Runnable task) {
