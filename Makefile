@@ -40,8 +40,7 @@ test: $(READY) ## check, and every other test with coverage
 	$(BIN)/lint-imports
 	$(BIN)/pytest -n auto -m "not soak" --cov --cov-report=term
 	$(BIN)/pytest -n auto -m "not soak and not sqlite" --store redis -q \
-	  tests/capture tests/tokens tests/vault \
-	  --deselect tests/tokens/test_limits.py::test_the_rate_is_kept_however_many_grants_expire_together
+	  tests/capture tests/tokens tests/vault
 
 soak: $(READY) ## the long forms of the tests
 	tools/system-packages redis-server:redis-server
