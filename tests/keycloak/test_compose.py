@@ -8,6 +8,7 @@ import re
 import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from bridge.cli.demo.serving import free_port, serving
 ROOT = Path(__file__).parents[2]
 COMPOSE = ROOT / "docker-compose.yml"
 SCHEMA = Path(__file__).parent / "schema" / "compose-spec.json"
+BRIDGE = [sys.executable, "-m", "bridge"]
 ONE_SHOT = {"bridge-keys"}
 CLIENT_ID = "111122223333-abc.apps.googleusercontent.com"
 
@@ -117,38 +119,105 @@ def test_make_secrets_says_which_one_is_the_reader_s(tmp_path: Path) -> None:
     assert (tmp_path / "secrets").stat().st_mode & 0o077 == 0
 
 
-def test_the_bridge_of_the_file_starts_and_its_healthcheck_succeeds(
-    compose: dict[str, Any], secret_files: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Its settings, secrets, first start and healthcheck work together, over TLS."""
-    data, internal, public = tmp_path / "data", free_port(), free_port()
-    moved = {
-        "/run/secrets": str(secret_files),
-        "/var/lib/bridge": str(data),
-        "0.0.0.0:8601": f"127.0.0.1:{internal}",
-        "0.0.0.0:8600": f"127.0.0.1:{public}",
-        "localhost:8601": f"localhost:{internal}",
-        "set in .env": CLIENT_ID,
-    }
+class Here:
+    """What the file's containers hold, at places of this machine.
 
-    def here(text: str) -> str:
-        for there, place in moved.items():
+    Attributes:
+        internal: the port of the bridge's internal listener.
+        redis: the port of Redis.
+    """
+
+    def __init__(self, secret_files: Path, folder: Path) -> None:
+        self.internal, self.redis = free_port(), free_port()
+        self.data = folder / "data"
+        self._moved = {
+            "/run/secrets": str(secret_files),
+            "/var/lib/bridge": str(self.data),
+            "--dir /data": f"--dir {folder}",
+            "/tmp/users": str(folder / "users"),  # noqa: S108 - the container's own
+            "0.0.0.0:8601": f"127.0.0.1:{self.internal}",
+            "0.0.0.0:8600": f"127.0.0.1:{free_port()}",
+            "localhost:8601": f"localhost:{self.internal}",
+            "--port 6379": f"--port {self.redis}",
+            "redis:6379": f"127.0.0.1:{self.redis}",
+            "redis-cli": f"redis-cli -p {self.redis}",
+            "set in .env": CLIENT_ID,
+            "$$": "$",
+        }
+
+    def text(self, text: str) -> str:
+        for there, place in self._moved.items():
             text = text.replace(there, place)
         return text
 
-    settings = tmp_path / "bridge.toml"
-    settings.write_text(here((ROOT / compose["configs"]["bridge.toml"]["file"]).read_text()))
-    monkeypatch.setenv("BRIDGE_CONFIG", str(settings))
-    bridge = [sys.executable, "-m", "bridge"]
-    subprocess.run([*bridge, "init", data], check=True, capture_output=True)
-    subprocess.run([*bridge, "check", "--offline"], check=True, capture_output=True)
-    public_keys = subprocess.run([*bridge, "keys", "public"], check=True, capture_output=True)
+
+@pytest.fixture
+def here(secret_files: Path, tmp_path: Path) -> Here:
+    return Here(secret_files, tmp_path)
+
+
+@pytest.fixture
+def settings(
+    compose: dict[str, Any],
+    here: Here,
+    secret_files: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Path:
+    """The bridge's settings, its keys made and its certificate trusted."""
+    made = tmp_path / "bridge.toml"
+    made.write_text(here.text((ROOT / compose["configs"]["bridge.toml"]["file"]).read_text()))
+    monkeypatch.setenv("BRIDGE_CONFIG", str(made))
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(secret_files / "bridge_certificate.pem"))
-    with serving(settings, internal, scheme="https"):
-        healthcheck = here(compose["services"]["bridge"]["healthcheck"]["test"][-1])
+    environment = compose["services"]["bridge"]["environment"]
+    password = here.text(environment["BRIDGE_STORE__REDIS__PASSWORD_FILE"])
+    monkeypatch.setenv("BRIDGE_STORE__REDIS__PASSWORD_FILE", password)
+    subprocess.run([*BRIDGE, "init", here.data], check=True, capture_output=True)
+    return made
+
+
+def test_the_bridge_of_the_file_starts_and_its_healthcheck_succeeds(
+    compose: dict[str, Any], here: Here, settings: Path
+) -> None:
+    """Its settings, secrets, first start and healthcheck work together, over TLS."""
+    subprocess.run([*BRIDGE, "check", "--offline"], check=True, capture_output=True)
+    public_keys = subprocess.run([*BRIDGE, "keys", "public"], check=True, capture_output=True)
+    with serving(settings, here.internal, scheme="https"):
+        healthcheck = here.text(compose["services"]["bridge"]["healthcheck"]["test"][-1])
         subprocess.run([sys.executable, "-c", healthcheck], check=True, capture_output=True)
-        url = f"https://localhost:{internal}/.well-known/jwks.json"
+        url = f"https://localhost:{here.internal}/.well-known/jwks.json"
         assert requests.get(url, timeout=30).json() == json.loads(public_keys.stdout)
+
+
+def test_the_redis_of_the_file_is_one_that_the_bridge_accepts(
+    compose: dict[str, Any], here: Here, settings: Path
+) -> None:
+    """Its own command starts it, its healthcheck succeeds, and the bridge finds no risk in it."""
+    service, environment = (compose["services"][name] for name in ("redis", "bridge"))
+    password = environment["environment"]["BRIDGE_STORE__REDIS__PASSWORD_FILE"]
+    [sqlite] = re.findall('sqlite://.+(?=")', settings.read_text())
+    [url] = re.findall("BRIDGE_STORE_URL=(.+)", COMPOSE.read_text())
+    text = settings.read_text().replace(sqlite, here.text(url))
+    settings.write_text(f'{text}\n[store.redis]\npassword_file = "{here.text(password)}"\n')
+    shell = ["/bin/sh", "-euc"]
+    started = [*shell, here.text(service["command"][0])]
+    with subprocess.Popen(started, stdout=subprocess.DEVNULL) as redis:
+        try:
+            until_it_succeeds([*shell, here.text(service["healthcheck"]["test"][-1])])
+            with serving(settings, here.internal, scheme="https"):
+                url = f"https://localhost:{here.internal}/ready"
+                ready = requests.get(url, timeout=30).json()
+        finally:
+            redis.terminate()
+    assert (ready["status"], ready["risks"]) == ("ready", [])
+
+
+def until_it_succeeds(command: list[str]) -> None:
+    """Run a healthcheck until it succeeds, as an engine does."""
+    deadline = time.monotonic() + 30
+    while subprocess.run(command, capture_output=True, check=False).returncode:
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
 
 
 def test_the_first_start_is_what_the_file_s_command_does(compose: dict[str, Any]) -> None:
