@@ -9,8 +9,10 @@ from bridge.cli.callers import callers
 from bridge.cli.check import check
 from bridge.cli.demo import demo, demo_script
 from bridge.cli.demo_check import demo_check
+from bridge.cli.doctor.command import doctor
 from bridge.cli.events import events
 from bridge.cli.grants import grants
+from bridge.cli.importing import imports
 from bridge.cli.init import init
 from bridge.cli.keys import keys
 from bridge.cli.orders import orders
@@ -23,7 +25,7 @@ from bridge.cli.store import store
     cls=SectionedGroup,
     sections={
         "Try it": ("demo", "demo-script", "sandbox"),
-        "Set up and run": ("init", "check", "serve", "demo-check"),
+        "Set up and run": ("init", "check", "serve", "demo-check", "doctor", "import"),
         "Administer": ("callers", "grants", "orders", "events", "keys", "store"),
     },
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
@@ -47,6 +49,8 @@ for command in (
     init,
     check,
     demo_check,
+    doctor,
+    imports,
     callers,
     grants,
     orders,
