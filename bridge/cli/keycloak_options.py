@@ -37,6 +37,11 @@ class KeycloakOptions:
     client_secret_file: TextIO | None
     admin_realm: str
 
+    @property
+    def names_somebody(self) -> bool:
+        """Whether an admin or a client was named."""
+        return self.user is not None or self.client_id is not None
+
     def admin(self) -> KeycloakAdmin:
         """Return the Admin API as this admin sees it; asks for a password where it must.
 

@@ -30,11 +30,15 @@ def diagnose(grant: Grant, token: RefreshToken, dead: Dead, now: int) -> str:
     return _by_age(grant, token, now) or _by_count(grant) or "unknown"
 
 
+def is_of_testing(token: RefreshToken) -> bool:
+    """Return whether a refresh token lives for a week, as those of an app in Testing status do."""
+    return token.lifetime is not None and abs(token.lifetime - _TESTING_LIFETIME_S) < _DAY
+
+
 def _by_age(grant: Grant, token: RefreshToken, now: int) -> str | None:
     last_good = grant.refreshed_at or token.time
     if token.lifetime is not None and token.time and now >= token.time + token.lifetime - _DAY:
-        near_a_week = abs(token.lifetime - _TESTING_LIFETIME_S) < _DAY
-        return "testing_mode" if near_a_week else "time_limited"
+        return "testing_mode" if is_of_testing(token) else "time_limited"
     if token.time and last_good <= token.time + _TESTING_LIFETIME_S <= now < token.time + 8 * _DAY:
         return "testing_mode"
     if last_good and now - last_good >= _UNUSED_S:

@@ -33,7 +33,11 @@ def tree(command: click.Command, name: str) -> Iterator[tuple[str, click.Command
 
 TREE = dict(tree(bridge, "bridge"))
 _RUN_ON = {"bridge serve", "bridge init", "bridge demo", "bridge demo-script"}
-LEAVES = {name: it for name, it in TREE.items() if not isinstance(it, click.Group)}
+LEAVES = {
+    name: it
+    for name, it in TREE.items()
+    if not isinstance(it, click.Group) or it.invoke_without_command
+}
 
 
 def run(*arguments: str) -> Result:
