@@ -325,3 +325,17 @@ def set_up(admin: Admin, realm: str) -> None:
     actions = admin.get(f"{realm}/authentication/unregistered-required-actions")
     [ours] = [action for action in actions if action["providerId"] == "grantbridge-consent-action"]
     admin.post(f"{realm}/authentication/register-required-action", ours)
+
+
+@contextmanager
+def provider_off(admin: Admin, realm: str) -> Iterator[None]:
+    """Take the mapper and the flow off a realm's identity provider for a while."""
+    path = f"{realm}/identity-provider/instances/google"
+    google, [mapper] = admin.get(path), admin.get(f"{path}/mappers")
+    admin.delete(f"{path}/mappers/{mapper['id']}")
+    admin.put(path, google | {"postBrokerLoginFlowAlias": ""})
+    try:
+        yield
+    finally:
+        admin.put(path, google | {"postBrokerLoginFlowAlias": FLOW})
+        admin.post(f"{path}/mappers", mapper)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
@@ -17,12 +15,11 @@ from tests.canary.hunt import Hunt
 from tests.keycloak.admin import Admin
 from tests.keycloak.evidence import kept_in_database
 from tests.keycloak.person import until
-from tests.keycloak.site import FLOW, LEGACY, SHIPPED, Site
+from tests.keycloak.site import LEGACY, SHIPPED, Site, provider_off
 from tools.keycloak.visitor import Visitor
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600), pytest.mark.xdist_group("keycloak")]
 
-_GOOGLE = f"{LEGACY}/identity-provider/instances/google"
 _TIMEOUT_S = 60
 
 
@@ -50,7 +47,7 @@ def left(keycloak: Site) -> Left:
     """A harvest of three users' rows and sessions, in batches of two."""
     people = [(keycloak.person("stored"), keycloak.visitor()) for _ in range(3)]
     with keycloak.admin() as admin:
-        with _without_provider(admin):
+        with provider_off(admin, LEGACY):
             for account, visitor in people:
                 arrival = visitor.sign_in(keycloak.issuer(LEGACY), account.email)
                 assert isinstance(arrival, SignedIn)
@@ -137,19 +134,6 @@ def test_only_a_realm_s_admin_is_let_in(keycloak: Site, method: str, path: str) 
         HTTPStatus.FORBIDDEN,
         HTTPStatus.UNAUTHORIZED,
     ]
-
-
-@contextmanager
-def _without_provider(admin: Admin) -> Iterator[None]:
-    """Take the mapper and the flow off a realm's identity provider for a while."""
-    google, [mapper] = admin.get(_GOOGLE), admin.get(f"{_GOOGLE}/mappers")
-    admin.delete(f"{_GOOGLE}/mappers/{mapper['id']}")
-    admin.put(_GOOGLE, google | {"postBrokerLoginFlowAlias": ""})
-    try:
-        yield
-    finally:
-        admin.put(_GOOGLE, google | {"postBrokerLoginFlowAlias": FLOW})
-        admin.post(f"{_GOOGLE}/mappers", mapper)
 
 
 def _places(keycloak: Site, tokens: list[str]) -> list[str]:
