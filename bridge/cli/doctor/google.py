@@ -62,7 +62,7 @@ class GoogleReport(msgspec.Struct, frozen=True, kw_only=True):
 @config_option
 @json_option
 def doctor_google(config: Path | None, *, as_json: bool) -> None:
-    """Check the Google clients of the configuration: does Google take them?
+    """Check that Google takes the clients of the configuration.
 
     Google is asked with a code that nobody ever got: nothing is changed, and no user is concerned.
     Exits with 0 if nothing has to be mended (warnings do not count), with 1 if something has.

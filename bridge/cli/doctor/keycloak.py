@@ -51,7 +51,7 @@ class KeycloakReport(msgspec.Struct, frozen=True, kw_only=True):
 @click.option("--fix", is_flag=True, help="Mend what can be mended without risk; deletes nothing.")
 @json_option
 def doctor_keycloak(keycloak: KeycloakOptions, *, fix: bool, as_json: bool) -> None:
-    """Check a realm of Keycloak: is every Google token captured, and shown to nobody?
+    """Check that a realm of Keycloak hands every Google token over, and shows none.
 
     It asks Keycloak's Admin API, and names each thing that is wrong with the place where to mend
     it. Exits with 0 if nothing has to be mended (warnings do not count), with 1 if something has,
