@@ -49,7 +49,10 @@ def admin(login: Login = USER, clock: Any = None) -> KeycloakAdmin:
 
 
 def lets_in(http: responses.RequestsMock, expires_in: int = 60) -> responses.BaseResponse:
-    return http.post(TOKENS, json={"access_token": TOKEN, "expires_in": expires_in})
+    answer: responses.BaseResponse = http.post(
+        TOKENS, json={"access_token": TOKEN, "expires_in": expires_in}
+    )
+    return answer
 
 
 @pytest.mark.parametrize(

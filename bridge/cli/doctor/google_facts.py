@@ -98,17 +98,20 @@ def ask(
     return ClientFacts(accepted, redirect)
 
 
-def read_authorization(status: int, location: str, body: bytes) -> Redirect:
+def read_authorization(status: int, location: str, body: bytes, redirect_uri: str) -> Redirect:
     """Return what an answer of the authorization endpoint tells of the redirect URI.
 
-    Google redirects to a page of its own, of which the path and, for an error, the parameter
-    `authError` tell what it is; a stand-in shows the page at once.
+    Google redirects back to a URI that it knows, and else to a page of its own, of which the path
+    and, for an error, the parameter `authError` tell what it is; a stand-in shows its page at once.
 
     Args:
         status: of the answer.
         location: where it leads, empty if nowhere.
         body: its page.
+        redirect_uri: the one that was asked about.
     """
+    if location.partition("?")[0] == redirect_uri:
+        return Redirect.KNOWN
     page = urlsplit(location)
     told = _auth_error(page.query) if location else body
     if error := _ERRORS.search(told):
@@ -134,6 +137,8 @@ def _asked_redirect(
         "client_id": client_id,
         "redirect_uri": redirect_uri,
         "scope": "openid",
+        # Nobody is there to be shown anything: with a known URI Google sends us right back.
+        "prompt": "none",
     }
     try:
         with requests.get(
@@ -143,7 +148,8 @@ def _asked_redirect(
             stream=True,
         ) as answer:
             body = answer.raw.read(_MOST_READ, decode_content=True)
-            return read_authorization(answer.status_code, answer.headers.get("Location", ""), body)
+            location = answer.headers.get("Location", "")
+            return read_authorization(answer.status_code, location, body, redirect_uri)
     except (requests.RequestException, OSError):
         return Redirect.UNKNOWN
 
