@@ -145,7 +145,18 @@ def test_testing_mode_is_suspected_from_the_grants(world: World, report: Callabl
     bob = world.account()
     tokens = world.sign_in(bob, f"{SIGN_IN} {CALENDAR}")
     lifetime = {"refresh_token_expires_in": tokens.refresh_token_expires_in}
-    world.login("bob", bob, tokens, tokens=token_fields(tokens) | lifetime)
+    world.hook(
+        {
+            "type": "login",
+            "tenant": "acme",
+            "subject": "bob",
+            "account": {"sub": bob.sub, "email": bob.email},
+            "client_id": world.client.client_id,
+            "login": {"id": "of-bob"},
+            "tokens": token_fields(tokens) | lifetime,
+            "obtained_at": int(world.clock.now()),
+        }
+    )
     found = report()
     assert told(found) == [("testing_mode", "warning")]
     assert found["findings"][0]["where"] == f"the client {world.client.client_id} of acme"
