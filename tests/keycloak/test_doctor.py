@@ -109,7 +109,7 @@ BROKEN = [
     pytest.param("login_hint", _config(loginHint="false"), id="login-hint-off"),
     pytest.param("signature", _config(validateSignature="false"), id="signature-unchecked"),
     pytest.param("signing_keys", _config(useJwksUrl="false"), id="keys-not-fetched"),
-    pytest.param("issuer", _config(issuer="https://elsewhere.example"), id="issuer"),
+    pytest.param("issuer", _config(issuer=""), id="issuer"),
     pytest.param("mapper", _without_mapper, id="no-mapper"),
     pytest.param("mapper_sync", _with_lazy_mapper, id="mapper-not-forced"),
     pytest.param("post_login_flow", _field(postBrokerLoginFlowAlias=""), id="flow-not-bound"),
@@ -307,6 +307,43 @@ def test_a_realm_that_is_not_there_is_told(keycloak: Site, tmp_path: Path) -> No
     result = Doctor(keycloak, "nowhere", tmp_path).run("doctor", "keycloak")
     assert result.exit_code == 1
     assert "nowhere" in result.stderr
+
+
+def test_what_cannot_be_mended_is_told_and_the_rest_is_mended(
+    keycloak: Site, tmp_path: Path
+) -> None:
+    """A flow with our name and another's step is in the way of ours alone."""
+    realm = named(without_provider(shipped()), "in-the-way")
+    with _realm(keycloak, tmp_path, realm) as doctor, keycloak.admin() as admin:
+        flow = {"alias": FLOW, "providerId": "basic-flow", "topLevel": True, "builtIn": False}
+        flows = f"{doctor.realm}/authentication/flows"
+        admin.post(flows, flow)
+        admin.post(
+            f"{flows}/{FLOW}/executions/execution", {"provider": "allow-access-authenticator"}
+        )
+        report = doctor.report("--fix")
+        text = doctor.run("doctor", "keycloak", "--fix").stdout
+        [step] = admin.get(f"{flows}/{FLOW}/executions")
+    assert [failed["check"] for failed in report["failed"]] == ["post_login_flow"]
+    assert [finding["check"] for finding in report["findings"]] == ["post_login_flow"]
+    assert {finding["check"] for finding in report["mended"]} == {"mapper", "required_action"}
+    assert "not mended: the identity provider google: post_login_flow: A flow grantbridge" in text
+    assert step["providerId"] == "allow-access-authenticator"
+
+
+def test_doctor_alone_examines_google_and_the_realm(
+    well: Doctor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both are in one report; what is wrong at one is enough for exit code 1."""
+    monkeypatch.setenv("BRIDGE_CONFIG", str(well.site.world.config))
+    result = well.run("doctor", "--json")
+    text = well.run("doctor").stdout
+    report = json.loads(result.stdout)
+    assert report["keycloak"]["ok"] is True
+    # Google knows Keycloak's redirect URIs here, and not the bridge's.
+    assert {it["check"] for it in report["google"]["findings"]} == {"redirect_uri"}
+    assert (report["ok"], result.exit_code) == (False, 1)
+    assert text.index("# Google") < text.index("# Keycloak")
 
 
 def _give_realm_admin(admin: Admin, realm: str, client_id: str) -> None:
