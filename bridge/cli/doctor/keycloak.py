@@ -7,7 +7,8 @@ import msgspec
 
 from bridge.cli.doctor.finding import Finding, is_well, print_findings
 from bridge.cli.doctor.keycloak_checks import Diagnosis, diagnose
-from bridge.cli.doctor.keycloak_facts import Plugin, Realm, gather
+from bridge.cli.doctor.keycloak_facts import Plugin, Realm
+from bridge.cli.doctor.keycloak_gather import gather
 from bridge.cli.keycloak_options import KeycloakOptions, keycloak_options
 from bridge.cli.output import EXIT_PROBLEMS, failing_readably, json_option, print_json
 from bridge.errors import BridgeError

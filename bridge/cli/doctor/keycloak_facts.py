@@ -1,33 +1,29 @@
-"""What is known of a live realm, as fetched through Keycloak's Admin API; judges nothing.
+"""What is known of a live realm, as types; `keycloak_gather` fetches it, `keycloak_checks` judges.
 
-The types name the fields that the checks need; Keycloak sends more. No field holds a token or a
-client secret (Keycloak masks those).
+They name the fields that the checks need; Keycloak sends more. No field holds a token or a client
+secret (Keycloak masks those).
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Final, TypeVar
+from typing import Final
 from urllib.parse import urlsplit
 
 import msgspec
 
-from bridge.cli.doctor.keycloak_names import ACTION, GOOGLE, GOOGLE_ISSUER, MAPPER, OIDC, RESOURCE
-from bridge.idp.keycloak_admin import KeycloakAdmin, part
+from bridge.cli.doctor.keycloak_names import GOOGLE, GOOGLE_ISSUER, MAPPER, OIDC
 
-_PAGE: Final = 200
 _NOTE_MAPPER: Final = "oidc-usersessionmodel-note-mapper"
 _NOTE_SETTING: Final = "user.session.note"
 _FEDERATED: Final = "FEDERATED_"
 
-_T = TypeVar("_T")
 
-
-class _Read(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+class Read(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     """Something that Keycloak describes."""
 
 
-class Provider(_Read, frozen=True, kw_only=True):
+class Provider(Read, frozen=True, kw_only=True):
     """An identity provider."""
 
     alias: str
@@ -43,7 +39,7 @@ class Provider(_Read, frozen=True, kw_only=True):
         return self.config.get(name) or ""
 
 
-class Mapper(_Read, frozen=True, kw_only=True):
+class Mapper(Read, frozen=True, kw_only=True):
     """A mapper of an identity provider."""
 
     id: str
@@ -51,7 +47,7 @@ class Mapper(_Read, frozen=True, kw_only=True):
     config: dict[str, str | None] = {}
 
 
-class Execution(_Read, frozen=True, kw_only=True):
+class Execution(Read, frozen=True, kw_only=True):
     """A step of a flow."""
 
     id: str
@@ -60,7 +56,7 @@ class Execution(_Read, frozen=True, kw_only=True):
     level: int = 0
 
 
-class Action(_Read, frozen=True, kw_only=True):
+class Action(Read, frozen=True, kw_only=True):
     """A required action, registered or not."""
 
     provider_id: str
@@ -68,7 +64,7 @@ class Action(_Read, frozen=True, kw_only=True):
     enabled: bool = False
 
 
-class ProtocolMapper(_Read, frozen=True, kw_only=True):
+class ProtocolMapper(Read, frozen=True, kw_only=True):
     """What puts a claim into tokens."""
 
     name: str
@@ -76,7 +72,7 @@ class ProtocolMapper(_Read, frozen=True, kw_only=True):
     config: dict[str, str | None] = {}
 
 
-class Holder(_Read, frozen=True, kw_only=True):
+class Holder(Read, frozen=True, kw_only=True):
     """A client or client scope with its mappers."""
 
     name: str | None = None
@@ -171,45 +167,6 @@ class Realm(msgspec.Struct, frozen=True, kw_only=True):
     health: Health | None
 
 
-class _SystemInfo(_Read, frozen=True, kw_only=True):
-    version: str | None = None
-
-
-class _ProviderInfo(_Read, frozen=True, kw_only=True):
-    operational_info: dict[str, str] | None = None
-
-
-class _SpiInfo(_Read, frozen=True, kw_only=True):
-    providers: dict[str, _ProviderInfo] = {}
-
-
-class _ServerInfo(_Read, frozen=True, kw_only=True):
-    system_info: _SystemInfo | None = None
-    providers: dict[str, _SpiInfo] | None = None
-
-
-def gather(admin: KeycloakAdmin, realm: str) -> Realm:
-    """Fetch the facts of a realm.
-
-    Raises:
-        BridgeError: as `KeycloakAdmin` does.
-    """
-    base = f"realms/{part(realm)}"
-    connections = tuple(_connections(admin, base))
-    actions = admin.get(tuple[Action, ...], f"{base}/authentication/required-actions")
-    server = admin.get(_ServerInfo, "serverinfo")
-    return Realm(
-        name=realm,
-        keycloak=server.system_info.version if server.system_info else None,
-        plugin=_plugin(server),
-        connections=connections,
-        action=next((action for action in actions if action.provider_id == ACTION), None),
-        note_mappers=tuple(_note_mappers(admin, base)),
-        left=admin.find(Left, f"{base}/{RESOURCE}/harvest"),
-        health=admin.find(Health, f"{base}/{RESOURCE}/backlog"),
-    )
-
-
 def stands_for_google(provider: Provider, mappers: tuple[Mapper, ...]) -> bool:
     """Return whether users of an identity provider are Google's."""
     if provider.provider_id == GOOGLE:
@@ -230,49 +187,3 @@ def published(place: str, mappers: tuple[ProtocolMapper, ...]) -> Iterator[NoteM
         note = mapper.config.get(_NOTE_SETTING) or ""
         if mapper.protocol_mapper == _NOTE_MAPPER and note.startswith(_FEDERATED):
             yield NoteMapper(name=mapper.name, place=place, note=note)
-
-
-def _connections(admin: KeycloakAdmin, base: str) -> Iterator[Connection]:
-    for provider in _pages(admin, tuple[Provider, ...], f"{base}/identity-provider/instances"):
-        path = f"{base}/identity-provider/instances/{part(provider.alias)}"
-        mappers = admin.get(tuple[Mapper, ...], f"{path}/mappers")
-        if stands_for_google(provider, mappers):
-            # A list of providers leaves out what only one by itself tells.
-            whole = admin.get(Provider, path)
-            executions = _executions(admin, base, whole.post_broker_login_flow_alias)
-            yield Connection(provider=whole, mappers=mappers, executions=executions)
-
-
-def _executions(admin: KeycloakAdmin, base: str, flow: str | None) -> tuple[Execution, ...]:
-    if not flow:
-        return ()
-    path = f"{base}/authentication/flows/{part(flow)}/executions"
-    return admin.find(tuple[Execution, ...], path) or ()
-
-
-def _note_mappers(admin: KeycloakAdmin, base: str) -> Iterator[NoteMapper]:
-    for client in _pages(admin, tuple[Holder, ...], f"{base}/clients"):
-        yield from published(f"the client {client.client_id}", client.protocol_mappers)
-    for scope in admin.get(tuple[Holder, ...], f"{base}/client-scopes"):
-        yield from published(f"the client scope {scope.name}", scope.protocol_mappers)
-
-
-def _pages(admin: KeycloakAdmin, kind: type[tuple[_T, ...]], path: str) -> Iterator[_T]:
-    first = 0
-    while page := admin.get(kind, path, first=first, max=_PAGE):
-        yield from page
-        if len(page) < _PAGE:
-            return
-        first += len(page)
-
-
-def _plugin(server: _ServerInfo) -> Plugin | None:
-    spi = (server.providers or {}).get(RESOURCE)
-    for provider in spi.providers.values() if spi else ():
-        told = provider.operational_info or {}
-        return Plugin(
-            version=told.get("version", ""),
-            bridge=told.get("bridge", ""),
-            tenant=told.get("tenant", ""),
-        )
-    return None
