@@ -23,6 +23,10 @@ from bridge.idp.keycloak_admin import KeycloakAdmin, part
 
 _LARGEST_BATCH: Final = 500
 _UNREACHABLE: Final = "bridge_unreachable"
+_NOT_ALLOWED: Final = (
+    "Keycloak refuses: this admin lacks manage-realm or manage-users, or the server's option"
+    " `realms` leaves this realm out."
+)
 _NO_HEADWAY: Final = "no_headway"
 
 
@@ -136,6 +140,8 @@ def _go_through(
         try:
             answer = admin.act(Batch, path, max=batch, **place)
         except BridgeError as error:
+            if error.code is Code.FORBIDDEN:
+                raise BridgeError(Code.FORBIDDEN, _NOT_ALLOWED) from None
             if not so_far.handed_over and not so_far.refused:
                 raise
             return msgspec.structs.replace(so_far, ok=False, stopped=error.public)

@@ -133,3 +133,14 @@ def test_a_keycloak_without_the_provider_is_told(http: responses.RequestsMock, r
     result = run("import", "keycloak", *NAMED, typed="password\n")
     assert result.exit_code == 1
     assert "no grantbridge provider: keycloak/README.md" in result.stderr
+
+
+def test_an_admin_who_may_only_look_is_told_what_is_missing(
+    http: responses.RequestsMock, run: Run
+) -> None:
+    """The roles, and the server's option that has the same effect."""
+    http.get(HARVEST, json={"links": 1, "sessions": 0})
+    http.post(HARVEST, status=403)
+    result = run("import", "keycloak", *NAMED, typed="password\n")
+    assert result.exit_code == 1
+    assert "lacks manage-realm or manage-users, or the server's option `realms`" in result.stderr

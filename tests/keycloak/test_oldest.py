@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -12,6 +13,7 @@ from bridge.errors import BridgeError, Code
 from bridge.sandbox.records import Account
 from bridge.sandbox.relying_party import SignedIn
 from tests.canary.hunt import Hunt
+from tests.keycloak.doctoring import Doctor
 from tests.keycloak.evidence import V1, kept_in_database, shown_to_admin, shown_to_client
 from tests.keycloak.person import until
 from tests.keycloak.site import GENERIC, SHIPPED, Site, generic, site
@@ -89,3 +91,19 @@ def test_no_refresh_token_is_found(oldest: Site) -> None:
     assert '"access_token"' in shown[V1]
     hunt = Hunt(oldest.refresh_tokens(account))
     assert [place for place, text in shown.items() if hunt.found(text)] == []
+
+
+def test_the_doctor_reads_and_mends_the_oldest_server_too(oldest: Site, tmp_path: Path) -> None:
+    """The shipped realm is well; an issuer that is not checked is named, and mended."""
+    doctor, path = (
+        Doctor(oldest, SHIPPED, tmp_path),
+        f"{SHIPPED}/identity-provider/instances/google",
+    )
+    until(lambda: not doctor.checks())
+    with oldest.admin() as admin:
+        google = admin.get(path)
+        config = google["config"] | {"issuer": "", "offlineAccess": "false"}
+        admin.put(path, google | {"config": config})
+        assert doctor.checks() == ["offline_access", "issuer"]
+        assert doctor.checks("--fix") == []
+        assert admin.get(path)["config"]["issuer"] == "https://accounts.google.com"

@@ -67,7 +67,7 @@ def _asking(provider: Provider) -> Found:
             provider,
             {"prompt": ""},
             ("prompt", f"has the prompt “{prompt}”, which everybody gets at every login"),
-            "Settings → Prompt: empty (not “unspecified” of a client)",
+            "Settings → Prompt: empty",
         )
     if provider.setting("loginHint") != ON:
         yield _setting(
