@@ -106,26 +106,23 @@ def test_an_import_can_be_run_again(story: Story) -> None:
 
 
 def test_who_is_left_is_named_with_the_reason(keycloak: Site, tmp_path: Path) -> None:
-    """The bridge refuses what belongs to no client of its tenant; the command exits with 1."""
+    """A session of somebody who was unlinked is nobody's to take; ended, nothing is left."""
     doctor = Doctor(keycloak, LEGACY, tmp_path)
     account, visitor = keycloak.person("refused"), keycloak.visitor()
-    path = f"{LEGACY}/identity-provider/instances/google"
     with keycloak.admin() as admin:
         with provider_off(admin, LEGACY):
             assert isinstance(visitor.sign_in(keycloak.issuer(LEGACY), account.email), SignedIn)
-        google = admin.get(path)
-        admin.put(path, google | {"config": google["config"] | {"clientId": "another-client"}})
-        try:
-            refused = doctor.run("import", "keycloak", "--json")
-            text = doctor.run("import", "keycloak")
-        finally:
-            admin.put(path, google)
-    visitor.close()
-    report, subject = json.loads(refused.stdout), keycloak.subject(LEGACY, account)
-    assert refused.exit_code == text.exit_code == 1
-    assert report["ok"] is False
-    assert {it["user_id"] for it in report["refused"]} == {subject}
-    assert f"left: user {subject}, identity provider google: " in text.stdout
+        visitor.close()
+        user = f"{LEGACY}/users/{(subject := keycloak.subject(LEGACY, account))}"
+        admin.delete(f"{user}/federated-identity/google")
+        left = doctor.run("import", "keycloak", "--json")
+        text = doctor.run("import", "keycloak")
+        admin.post(f"{user}/logout")
+    report = json.loads(left.stdout)
+    assert left.exit_code == text.exit_code == 1
+    assert report["refused"] == [{"user_id": subject, "provider": "google", "reason": "not_linked"}]
+    assert (report["ok"], report["left"]) == (False, {"links": 0, "sessions": 1})
+    assert f"left: user {subject}, identity provider google: not_linked" in text.stdout
     assert doctor.run("import", "keycloak").exit_code == 0
 
 
