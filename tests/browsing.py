@@ -31,7 +31,7 @@ _QUIET: Final = (
 @contextmanager
 def browsing(*flags: str) -> Iterator[Browser]:
     """Run Chromium with some more flags; without one, skip on a laptop and fail in CI."""
-    with sync_playwright() as playwright:
+    with _playing() as playwright:
         program = shutil.which("chromium") or _of_playwright(playwright)
         if program is None:
             wanted = "needs Chromium: install Debian's `chromium`, or `playwright install chromium`"
@@ -47,6 +47,26 @@ def browsing(*flags: str) -> Iterator[Browser]:
             yield browser
         finally:
             browser.close()
+
+
+_at_play: list[Playwright] = []
+
+
+@contextmanager
+def _playing() -> Iterator[Playwright]:
+    """Return the process's one Playwright: a second one beside it would refuse to start.
+
+    A browser of the whole session outlives those of the modules that come after it.
+    """
+    if _at_play:
+        yield _at_play[0]
+        return
+    with sync_playwright() as playwright:
+        _at_play.append(playwright)
+        try:
+            yield playwright
+        finally:
+            _at_play.clear()
 
 
 def photograph(page: Page, name: str, *sizes: tuple[int, int]) -> None:

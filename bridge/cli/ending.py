@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import signal
+import subprocess
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
+from typing import Final
+
+_LOOK_EVERY_S: Final = 0.2
 
 
 @contextmanager
@@ -23,3 +28,13 @@ def interruptible() -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def wait_for(process: subprocess.Popen[bytes]) -> None:
+    """Return when a process has ended.
+
+    It is looked at again and again: a signal that comes just before an endless wait would go
+    unnoticed until its end.
+    """
+    while process.poll() is None:
+        time.sleep(_LOOK_EVERY_S)

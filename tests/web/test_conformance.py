@@ -54,6 +54,7 @@ OPERATIONS = (
     "GET /v1/admin/orders/{order}",
     "DELETE /v1/admin/orders/{order}",
     "GET /v1/admin/recovery",
+    "GET /metrics",
     "GET /live",
     "GET /ready",
     "GET /version",

@@ -6,7 +6,7 @@ import click
 
 from bridge.cli.demo.serving import DemoFailedError
 from bridge.cli.demo.stage import Stage, playing
-from bridge.cli.ending import interruptible
+from bridge.cli.ending import interruptible, wait_for
 from bridge.cli.output import EXIT_PROBLEMS
 
 
@@ -30,7 +30,7 @@ def demo() -> None:
 def _stay(stage: Stage) -> None:
     try:
         _announce(stage)
-        stage.server.wait()
+        wait_for(stage.server)
     except KeyboardInterrupt:
         click.echo("\nstopping", err=True)
         return

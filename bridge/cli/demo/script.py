@@ -7,7 +7,7 @@ import click
 from bridge.cli.demo.place import Place, running
 from bridge.cli.demo.serving import DemoFailedError
 from bridge.cli.demo.story import suggest, tell
-from bridge.cli.ending import interruptible
+from bridge.cli.ending import interruptible, wait_for
 from bridge.cli.output import EXIT_PROBLEMS
 
 
@@ -34,7 +34,7 @@ def demo_script(*, once: bool) -> None:
 def _stay(place: Place) -> None:
     try:
         suggest(place)
-        place.server.wait()
+        wait_for(place.server)
     except KeyboardInterrupt:
         click.echo("\nstopping", err=True)
         return
