@@ -11,10 +11,10 @@ import json
 import secrets
 import threading
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from werkzeug.test import Client as HttpClient
 from werkzeug.test import TestResponse
@@ -65,6 +65,9 @@ class ShiftedClock:
 
 def hook_secret() -> str:
     return "whsec_" + base64.b64encode(secrets.token_bytes(32)).decode()
+
+
+W = TypeVar("W", bound="World")
 
 
 class World:
@@ -289,9 +292,16 @@ def token_fields(tokens: TokenAnswer) -> dict[str, Any]:
 @contextmanager
 def world(folder: Path, store: str = "") -> Iterator[World]:
     """Run a bridge on a sandbox for as long as the context lasts; `store` is its table of TOML."""
+    with beside_google(lambda server, clock: World(folder, server, clock, store)) as made:
+        yield made
+
+
+@contextmanager
+def beside_google(make: Callable[[SandboxServer, ShiftedClock], W]) -> Iterator[W]:
+    """Run what `make` makes of a sandbox and its clock, for as long as the context lasts."""
     clock = ShiftedClock()
     with SandboxServer(clock=clock) as server:
-        made = World(folder, server, clock, store)
+        made = make(server, clock)
         try:
             yield made
         finally:

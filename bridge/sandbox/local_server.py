@@ -6,13 +6,14 @@ each other's addresses.
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterable
 from http import HTTPStatus
 from types import TracebackType
 from typing import TYPE_CHECKING, Final, Self
 
 from werkzeug.serving import ThreadedWSGIServer, WSGIRequestHandler
+
+from bridge.sandbox.background import Background
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -40,9 +41,7 @@ class LocalServer:
     def __init__(self, port: int = 0) -> None:
         self._app: WSGIApplication = _starting
         self._server = _Server(_HOST, port, self._call, _QuietHandler)
-        self._thread = threading.Thread(
-            target=self._server.serve_forever, args=(0.05,), name="sandbox", daemon=True
-        )
+        self._background = Background(self._server, "sandbox")
         self.url = f"http://localhost:{self._server.port}"
 
     def mount(self, app: WSGIApplication) -> None:
@@ -53,7 +52,7 @@ class LocalServer:
         return self._app(environ, start_response)
 
     def __enter__(self) -> Self:
-        self._thread.start()
+        self._background.start()
         return self
 
     def __exit__(
@@ -62,9 +61,7 @@ class LocalServer:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._server.shutdown()
-        self._thread.join()
-        self._server.server_close()
+        self._background.stop()
 
 
 def _starting(_environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:

@@ -19,6 +19,7 @@ from werkzeug.test import run_wsgi_app
 
 from bridge.clock import Clock
 from bridge.sandbox.app import create_app
+from bridge.sandbox.background import Background
 from bridge.sandbox.gate import HANG_UP
 from bridge.sandbox.options import SandboxOptions
 from bridge.sandbox.paths import endpoint_urls
@@ -132,16 +133,14 @@ class SandboxServer:
         self.google = SandboxGoogle(clock, options)
         self._server = _Server(host, port, self.google)
         self.url = _origin(self._server)
-        self._thread = threading.Thread(
-            target=self._server.serve_forever, args=(0.05,), name="sandbox-google", daemon=True
-        )
+        self._background = Background(self._server, "sandbox-google")
 
     def endpoints(self) -> dict[str, str]:
         """Return the URLs of the endpoints by name."""
         return endpoint_urls(self.url)
 
     def __enter__(self) -> Self:
-        self._thread.start()
+        self._background.start()
         return self
 
     def __exit__(
@@ -151,8 +150,7 @@ class SandboxServer:
         trace: TracebackType | None,
     ) -> None:
         self.google.interference.release()
-        self._server.shutdown()
-        self._thread.join()
+        self._background.stop()
         self._server.hang_up()
 
 

@@ -33,6 +33,7 @@ from tests.kit import (
     TENANT,
     ShiftedClock,
     World,
+    beside_google,
     token_fields,
 )
 
@@ -586,10 +587,5 @@ class Play:
 @contextmanager
 def theatre(folder: Path) -> Iterator[Theatre]:
     """Run a bridge with two tenants for as long as the context lasts."""
-    clock = ShiftedClock()
-    with SandboxServer(clock=clock) as server:
-        made = Theatre(folder, server, clock)
-        try:
-            yield made
-        finally:
-            made.close()
+    with beside_google(lambda server, clock: Theatre(folder, server, clock)) as made:
+        yield made

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import click
 
-from bridge.cli.demo.serving import DemoFailedError
 from bridge.cli.demo.stage import Stage, playing
-from bridge.cli.ending import interruptible, wait_for
-from bridge.cli.output import EXIT_PROBLEMS
+from bridge.cli.demo.staying import demonstrating, stay
 
 
 @click.command()
@@ -18,23 +16,9 @@ def demo() -> None:
     page that it prints says what to click: sign in, lose the token, be recovered by one consent,
     connect a second account, disconnect it. Ctrl-C ends it.
     """
-    try:
-        click.echo("starting", err=True)
-        with interruptible(), playing() as stage:
-            _stay(stage)
-    except DemoFailedError as error:
-        click.echo(f"error: {error}", err=True)
-        raise SystemExit(EXIT_PROBLEMS) from None
-
-
-def _stay(stage: Stage) -> None:
-    try:
-        _announce(stage)
-        wait_for(stage.server)
-    except KeyboardInterrupt:
-        click.echo("\nstopping", err=True)
-        return
-    raise DemoFailedError("`bridge serve` ended by itself")
+    click.echo("starting", err=True)
+    with demonstrating(), playing() as stage:
+        stay(stage.server, lambda: _announce(stage))
 
 
 def _announce(stage: Stage) -> None:

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import click
 
-from bridge.cli.demo.place import Place, running
-from bridge.cli.demo.serving import DemoFailedError
+from bridge.cli.demo.place import running
+from bridge.cli.demo.staying import demonstrating, stay
 from bridge.cli.demo.story import suggest, tell
-from bridge.cli.ending import interruptible, wait_for
-from bridge.cli.output import EXIT_PROBLEMS
 
 
 @click.command("demo-script")
@@ -20,22 +18,8 @@ def demo_script(*, once: bool) -> None:
     gone at the end. After the story it stays up until Ctrl-C, so that the curl commands can be
     pasted elsewhere.
     """
-    try:
-        click.echo("setting up", err=True)
-        with interruptible(), running() as place:
-            tell(place)
-            if not once:
-                _stay(place)
-    except DemoFailedError as error:
-        click.echo(f"error: {error}", err=True)
-        raise SystemExit(EXIT_PROBLEMS) from None
-
-
-def _stay(place: Place) -> None:
-    try:
-        suggest(place)
-        wait_for(place.server)
-    except KeyboardInterrupt:
-        click.echo("\nstopping", err=True)
-        return
-    raise DemoFailedError("`bridge serve` ended by itself")
+    click.echo("setting up", err=True)
+    with demonstrating(), running() as place:
+        tell(place)
+        if not once:
+            stay(place.server, lambda: suggest(place))
