@@ -1,4 +1,4 @@
-"""What the bridge does by itself: noticing keys, sweeping, joining, finishing, witnessing.
+"""What the bridge does by itself: noticing keys, settling counts, sweeping, joining, and more.
 
 Owns the rounds and their thread. Any number of processes may run it: the rare work is done by the
 one that holds a lease.
@@ -16,6 +16,7 @@ from typing import Final
 
 import structlog
 
+from bridge import metrics
 from bridge.admin.grants import GrantAdmin
 from bridge.audit.log import KIND as EVENT
 from bridge.capture.joining import Joining
@@ -94,6 +95,7 @@ class Upkeep:
         if self._thread is not None:
             self._thread.join()
             self._quietly(lambda: self.opening.retreat(self.instance))
+        metrics.settle()
 
     def rare(self) -> None:
         """Sweep, join, finish revocations and move the witness on, once now."""
@@ -110,6 +112,7 @@ class Upkeep:
     def _run(self) -> None:
         announced = swept = self.clock.monotonic()
         while not self._stopping.wait(_ROUND_S):
+            metrics.settle()
             now = self.clock.monotonic()
             changed = self.reload_keys()
             if changed or now - announced >= _ANNOUNCE_EVERY_S:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import binascii
 import hashlib
+from functools import lru_cache
 from typing import Final
 
 from cryptography.hazmat.primitives.hashes import SHA256
@@ -19,18 +20,25 @@ from bridge.crypto.keyring import bind
 from bridge.secret import Secret
 
 _INDEX_BYTES: Final = 12
+_REMEMBERED: Final = 8192
 _URL_SAFE: Final = bytes.maketrans(b"+/", b"-_")
 _PREFIX_LENGTH: Final = 16  # RISC `prefix`: the first 16 characters of the refresh token
 
 
 class KeyedHasher:
-    """HMAC-SHA256 cut to 128 or 96 bits, under keys derived from one secret."""
+    """HMAC-SHA256 cut to 128 or 96 bits, under keys derived from one secret.
+
+    Attributes:
+        index: from private values to their 16-character name, for an index column or a partition.
+    """
 
     def __init__(self, secret: bytes) -> None:
         self._begun = {
             purpose: HMAC(_derived(secret, purpose), SHA256())
             for purpose in (b"mark", b"risc-prefix", b"risc-sha512", b"index", b"body")
         }
+        # Backends ask for the same subjects again and again, and a name never changes.
+        self.index: Final = lru_cache(maxsize=_REMEMBERED)(self._index)
 
     def mark(self, token: Secret) -> bytes:
         """Return the 16 bytes by which a refresh token is known again."""
@@ -49,8 +57,7 @@ class KeyedHasher:
         name = base64.b64encode(hashlib.sha512(inner).digest())
         return self._digest(b"risc-sha512", name)[:16]
 
-    def index(self, *parts: str) -> str:
-        """Return a 16-character name of private values, for an index column or a partition."""
+    def _index(self, *parts: str) -> str:
         name = self._digest(b"index", bind(*parts))[:_INDEX_BYTES]
         # By binascii: base64's own functions take a microsecond more, and every read comes here.
         return binascii.b2a_base64(name, newline=False).translate(_URL_SAFE).decode()

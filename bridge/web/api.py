@@ -148,6 +148,7 @@ def routes(services: Services) -> tuple[Route, ...]:
             body=TokenRequest,
             answer=TokenAnswer,
             errors=_READ_ERRORS,
+            is_repeated=True,
         ),
         Route(
             method="POST",

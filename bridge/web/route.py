@@ -12,6 +12,7 @@ import re
 import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache, partial
 from typing import Any, Final
 from urllib.parse import parse_qsl
 
@@ -32,6 +33,8 @@ _REQUEST_ID: Final = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _FROM_BROWSERS: Final = ("HTTP_ORIGIN", "HTTP_COOKIE", "HTTP_SEC_FETCH_SITE")
 _LONGEST_LENGTH: Final = 12
 _MOST_PARAMETERS: Final = 32
+_REMEMBERED: Final = 4096
+_LONGEST_REMEMBERED: Final = 1024
 SMALL: Final = 64 * 1024
 LARGE: Final = 1024 * 1024
 
@@ -77,6 +80,8 @@ class Route:
         is_open: no caller is asked for.
         is_raw: the body is passed on as bytes, to be decoded once its signature is proven.
         largest: bytes of the largest body.
+        is_repeated: callers send the same body again and again, and nothing in it is secret: the
+            last ones are remembered as read. What a body is depends on nothing but its bytes.
     """
 
     method: str
@@ -92,11 +97,13 @@ class Route:
     is_open: bool = False
     is_raw: bool = False
     largest: int = SMALL
-    decoder: msgspec.json.Decoder[Any] | None = field(init=False, default=None)
+    is_repeated: bool = False
+    read: Callable[[bytes], Any] | None = field(init=False, default=None)
 
     def __post_init__(self) -> None:
         if self.body is not None and not self.is_raw:
-            object.__setattr__(self, "decoder", msgspec.json.Decoder(self.body))
+            read = partial(read_json, msgspec.json.Decoder(self.body))
+            object.__setattr__(self, "read", _remembering(read) if self.is_repeated else read)
         for kind in (self.query, self.answer):
             if kind is not None:
                 # Before threads do: built by two of them at once, what msgspec 0.22 knows of a type
@@ -178,21 +185,30 @@ def _ask(route: Route, gate: Gate, environ: Environ, params: Mapping[str, str]) 
 
 
 def _body(route: Route, environ: Environ) -> Any:  # noqa: ANN401 - of the route's own type
-    if route.decoder is None and not route.is_raw:
+    if route.read is None and not route.is_raw:
         return None
-    raw = _read(environ, route.largest)
-    if route.is_raw or route.decoder is None:
+    raw = _received(environ, route.largest)
+    if route.read is None:
         return raw
     if not _is_json(environ.get("CONTENT_TYPE", "")):
         raise BridgeError(Code.UNSUPPORTED_MEDIA_TYPE, "Send `Content-Type: application/json`.")
-    return read_json(route.decoder, raw)
+    return route.read(raw)
+
+
+def _remembering(read: Callable[[bytes], Any]) -> Callable[[bytes], Any]:
+    remembered = lru_cache(maxsize=_REMEMBERED)(read)
+
+    def read_once(raw: bytes) -> Any:  # noqa: ANN401 - what `read` returns
+        return remembered(raw) if len(raw) <= _LONGEST_REMEMBERED else read(raw)
+
+    return read_once
 
 
 def _is_json(content_type: str) -> bool:
     return content_type == JSON or content_type.partition(";")[0].strip().lower() == JSON
 
 
-def _read(environ: Environ, largest: int) -> bytes:
+def _received(environ: Environ, largest: int) -> bytes:
     declared = environ.get("CONTENT_LENGTH") or ""
     if declared.isdecimal() and (len(declared) > _LONGEST_LENGTH or int(declared) > largest):
         raise _too_large(largest)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -12,7 +13,7 @@ from werkzeug.test import EnvironBuilder, run_wsgi_app
 
 from bridge.errors import Code
 from bridge.web.apps import FastPath, internal_flask, internal_routes
-from tests.kit import CALENDAR, DRIVE, TENANT, World, world
+from tests.kit import CALENDAR, DRIVE, OTHER, TENANT, World, world
 from tests.web.conftest import token_request
 
 ID = "the-same"
@@ -153,6 +154,25 @@ def test_a_body_that_is_no_request_is_refused_alike(
     """Form, type and size are minded by both ways."""
     answer = both.ask(headers=key, data=data, content_type=content_type)
     assert answer[0] == status
+
+
+def test_the_same_body_is_answered_to_each_caller_as_its_own(shared: World, both: Both) -> None:
+    """What was read of one caller's body says nothing about who may ask, or for what."""
+    allowed = {"Authorization": shared.key(name="allowed", scopes=[CALENDAR])}
+    beyond = {"Authorization": shared.key(name="beyond", scopes=[DRIVE])}
+    elsewhere = {"Authorization": shared.key(name="elsewhere", tenants=[OTHER])}
+    for _ in range(2):
+        for headers, status in ((allowed, "200"), (beyond, "403"), (elsewhere, "404"), ({}, "401")):
+            assert both.ask(headers=headers, json=GOOD)[0] == status
+
+
+@pytest.mark.parametrize("spaces", [0, 2000])
+def test_a_body_gets_its_answer_each_time(spaces: int, key: dict[str, str], both: Both) -> None:
+    """The second time too, whether it is short enough to be remembered or not."""
+    good = json.dumps(GOOD).encode() + b" " * spaces
+    bad = good.replace(b'"subject"', b'"subjekt"')
+    for data, status in ((good, "200"), (bad, "400")) * 2:
+        assert both.ask(headers=key, data=data, content_type="application/json")[0] == status
 
 
 def test_a_body_of_unknown_length_is_bounded_alike(key: dict[str, str], both: Both) -> None:

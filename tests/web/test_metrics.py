@@ -17,6 +17,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from bridge import metrics
 from bridge.errors import BridgeError
+from tests.capture.racing import at_once
 from tests.kit import HOUR, World
 
 ROOT: Final = Path(__file__).parents[2]
@@ -110,6 +111,7 @@ import sys
 from bridge import metrics
 metrics.count(metrics.READS, "served")
 metrics.observe(metrics.STORE, "get", 0.001)
+metrics.settle()
 if sys.argv[1] == "tell":
     print(metrics.exposed(0).decode())
 """
@@ -126,6 +128,20 @@ def test_processes_count_together(tmp_path: Path) -> None:
     samples = samples_of(told)
     assert samples["bridge_token_reads_total", (("outcome", "served"),)] == 3
     assert samples["bridge_store_seconds_count", (("call", "get"),)] == 3
+
+
+def test_no_count_of_many_threads_is_lost(bridge_world: World) -> None:
+    """However many count at once, and settle meanwhile, the sum is right."""
+    threads, times = 8, 5000
+
+    def work() -> None:
+        for number in range(times):
+            metrics.count(metrics.CIRCUITS, "closed")
+            if number % 100 == 0:
+                metrics.settle()
+
+    by = grown(bridge_world, lambda: at_once(*[work] * threads))
+    assert by("bridge_circuit_changes_total", change="closed") == threads * times
 
 
 def expressions(node: Any) -> list[str]:
