@@ -107,20 +107,31 @@ class Tie:
         alive = self.alive()
         return any(token.text in alive for token in self.delivered)
 
+    @property
+    def must_work(self) -> bool:
+        """Whether a token lives that the grant must still have.
+
+        Of those that later ones have outdone it keeps one, and nobody knows which will live longer.
+        """
+        alive = self.alive()
+        return any(token.text in alive and self._is_kept(token) for token in self.delivered)
+
     def serves(self, scope: str) -> bool:
         """Tell whether a backend must get a token with this scope.
 
-        An older one that came after a newer one was proven waits until that one fails, and of those
-        that later ones have outdone the grant keeps one.
+        An older one that came after a newer one was proven waits until that one fails.
         """
         alive = self.alive()
         return any(
             scope in token.scopes
             and token.text in alive
             and all(earlier.time <= token.time for earlier in self.delivered[:place])
-            and (len(self.delivered) <= 2 or not self._is_outdone(token))
+            and self._is_kept(token)
             for place, token in enumerate(self.delivered)
         )
+
+    def _is_kept(self, token: Token) -> bool:
+        return len(self.delivered) <= 2 or not self._is_outdone(token)
 
     def _is_outdone(self, token: Token) -> bool:
         others = (other for other in self.delivered if other is not token)
@@ -159,7 +170,7 @@ class Person:
             found.add("ordered")
         if self._lacking(tie, scopes, now):
             found.add("needed")
-        if not tie.works:
+        if not tie.must_work:
             found.add("no_usable_grant")
         return {reason for reason in found if policy in FORCING[reason]}
 
@@ -167,13 +178,13 @@ class Person:
         if not order.may_mean(self.subject) or self.subject in order.done:
             return False
         has_consented = any(token.time > order.created_at for token in tie.delivered)
-        return not tie.works or (order.include_active and not has_consented)
+        return not tie.must_work or (order.include_active and not has_consented)
 
     def _lacking(self, tie: Tie, scopes: frozenset[str], now: int) -> set[str]:
         noted = self.needs[tie.client.client_id]
         wanted = {scope for scope, at in noted.items() if now - at <= MONTH} & scopes
         lacking = {scope for scope in wanted if not tie.serves(scope)}
-        refused = self._refused(tie.client.client_id, now) if tie.works else set()
+        refused = self._refused(tie.client.client_id, now) if tie.must_work else set()
         return lacking - refused
 
     def _refused(self, client: str, now: int) -> set[str]:
