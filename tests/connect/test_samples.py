@@ -1,4 +1,4 @@
-"""The samples of docs/connect.md run against a bridge on a real socket."""
+"""The samples of docs/connect.md and docs/connections-page.md run against a bridge on a socket."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from flask import Flask
 from tests.connect.conftest import ConnectWorld
 from tests.guides import conftest as guides
 
-PAGE = (Path(__file__).parents[2] / "docs" / "connect.md").read_text()
+DOCS = Path(__file__).parents[2] / "docs"
 DRIVER = """
 import { connectUrl, connected } from "./sample.mjs";
 const [what, userId, code] = process.argv.slice(2);
@@ -41,18 +41,20 @@ def environment(connect_world: ConnectWorld, bridge_url: str) -> dict[str, str]:
     return {"BRIDGE_URL": bridge_url, "BRIDGE_KEY": key, "SESSION_SECRET": "of the app"}
 
 
-def sample(language: str) -> str:
-    [code] = re.findall(rf"```{language}\n(.*?)```", PAGE, re.DOTALL)
+def sample(language: str, page: str = "connect") -> str:
+    text = (DOCS / f"{page}.md").read_text()
+    [code] = re.findall(rf"```{language}\n(.*?)```", text, re.DOTALL)
     return str(code)
 
 
 @pytest.fixture
 def app(environment: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> Flask:
-    """The Python sample, as it stands."""
+    """The Python samples, as they stand."""
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
     names: dict[str, Any] = {"__name__": "sample"}
-    exec(compile(sample("python"), "docs/connect.md", "exec"), names)  # noqa: S102 - our own page
+    for page in ("connect", "connections-page"):
+        exec(compile(sample("python", page), page, "exec"), names)  # noqa: S102 - our own pages
     made: Flask = names["app"]
     return made
 
@@ -84,6 +86,21 @@ def test_the_python_sample_refuses_a_stranger_s_link(
             session["user_id"] = "victim"
         assert http.get("/connected?" + home.partition("?")[2]).status_code == 403
     assert connect_world.grants_of("victim") == connect_world.grants_of("mallory") == []
+
+
+def test_the_python_sample_opens_the_connections_page(
+    connect_world: ConnectWorld, app: Flask
+) -> None:
+    """Its route leads to a page of the bridge's that a button opens for the session's user."""
+    with app.test_client() as http:
+        with http.session_transaction() as session:
+            session["user_id"] = "u1"
+        url = http.post("/google-connections").location or ""
+    path = url.removeprefix("http://localhost:8600")
+    assert path != url
+    page = connect_world.public_http.get(path)
+    assert page.status_code == 200
+    assert "<button" in page.text
 
 
 @pytest.fixture
