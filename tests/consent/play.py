@@ -19,6 +19,7 @@ from typing import Any, Final
 
 from bridge.config.tenants import Recovery
 from bridge.errors import BridgeError, Code
+from bridge.model import State
 from bridge.sandbox import SandboxServer
 from bridge.sandbox.records import Account, Client, TokenAnswer
 from tests.capture.racing import at_once
@@ -217,8 +218,12 @@ class Play:
             self.theatre.services.admin.forget(self.theatre.caller(), grant)
             tie.end(self.now)
         elif grant is not None:
-            self.theatre.services.admin.revoke(self.theatre.caller(), grant, dry_run=False)
-            tie.end(self.now)
+            admin, caller = self.theatre.services.admin, self.theatre.caller()
+            # Repeated, it is no new ending: what the user has consented to since is left alone.
+            is_first = admin.show(caller, grant).record.state is not State.REVOKED
+            admin.revoke(caller, grant, dry_run=False)
+            if is_first:
+                tie.end(self.now)
             if self.google.book.consent(*self.consent_of(tie)) is None:
                 # Google takes the consent of the whole project away with a token that lives.
                 self.consented.pop(self.consent_of(tie), None)
