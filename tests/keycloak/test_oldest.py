@@ -16,6 +16,7 @@ from tests.canary.hunt import Hunt
 from tests.keycloak.doctoring import Doctor
 from tests.keycloak.evidence import V1, kept_in_database, shown_to_admin, shown_to_client
 from tests.keycloak.person import until
+from tests.keycloak.probing import add_probe, kept_in_memory
 from tests.keycloak.site import GENERIC, SHIPPED, Site, generic, site
 from tools.keycloak.distribution import OLDEST, UnavailableError, built_provider
 from tools.keycloak.realm import shipped
@@ -31,6 +32,7 @@ def oldest(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     try:
         with site(tmp_path_factory.mktemp("oldest"), OLDEST) as made:
             made.home.add_provider(built_provider())
+            add_probe(made.home, tmp_path_factory.mktemp("probe"))
             made.home.add_realm(SHIPPED, json.dumps(shipped()))
             made.home.add_realm(GENERIC, json.dumps(generic(made)))
             made.start(*made.provider_options())
@@ -85,10 +87,12 @@ def test_no_refresh_token_is_found(oldest: Site) -> None:
             *shown_to_client(oldest, GENERIC, arrival),
             *shown_to_admin(oldest, GENERIC, subject),
             *kept_in_database(oldest),
+            *kept_in_memory(oldest),
             ("log", oldest.keycloak.log.read_text()),
         ]
     )
     assert '"access_token"' in shown[V1]
+    assert account.email in shown["user session"]
     hunt = Hunt(oldest.refresh_tokens(account))
     assert [place for place, text in shown.items() if hunt.found(text)] == []
 
