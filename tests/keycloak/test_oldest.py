@@ -15,6 +15,14 @@ from bridge.sandbox.relying_party import SignedIn
 from tests.canary.hunt import Hunt
 from tests.keycloak.doctoring import Doctor
 from tests.keycloak.evidence import V1, kept_in_database, shown_to_admin, shown_to_client
+from tests.keycloak.exchange import (
+    VERSION_2,
+    all_expired,
+    allow_exchange,
+    exchanged,
+    stored_token,
+    traces,
+)
 from tests.keycloak.person import until
 from tests.keycloak.probing import add_probe, kept_in_memory
 from tests.keycloak.site import GENERIC, SHIPPED, Site, generic, site
@@ -35,7 +43,7 @@ def oldest(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
             add_probe(made.home, tmp_path_factory.mktemp("probe"))
             made.home.add_realm(SHIPPED, json.dumps(shipped()))
             made.home.add_realm(GENERIC, json.dumps(generic(made)))
-            made.start(*made.provider_options())
+            made.start(*made.provider_options(), f"--features={VERSION_2}")
             yield made
     except UnavailableError as error:
         if os.environ.get("CI"):
@@ -95,6 +103,33 @@ def test_no_refresh_token_is_found(oldest: Site) -> None:
     assert account.email in shown["user session"]
     hunt = Hunt(oldest.refresh_tokens(account))
     assert [place for place, text in shown.items() if hunt.found(text)] == []
+
+
+def test_who_comes_by_a_token_of_google_s_leaves_no_refresh_token(oldest: Site) -> None:
+    """The second version of the exchange, which asks Google whose the token is."""
+    account = oldest.person("trader")
+    visit(oldest, GENERIC, account)
+    token = stored_token(oldest, GENERIC, account)
+    answer = exchanged(oldest, SHIPPED, token, subject_issuer="google")
+    assert answer.status_code == 200, answer.text
+    assert oldest.world.grants_of(oldest.subject(SHIPPED, account)) == []
+    assert traces(oldest, SHIPPED, account, answer) == []
+
+
+@GOOGLE_AND_OIDC
+def test_a_token_of_keycloak_s_buys_no_refresh_token(oldest: Site, realm: str) -> None:
+    """It is changed for what Google's login brought; after that has expired, for nothing."""
+    account = oldest.person("trader")
+    token = visit(oldest, realm, account).tokens["access_token"]
+    with oldest.admin() as admin:
+        allow_exchange(admin, realm)
+        answer = exchanged(oldest, realm, token, requested_issuer="google")
+        assert answer.status_code == 200, answer.text
+        assert answer.json().get("refresh_token") is None
+        with all_expired(admin, realm):
+            late = exchanged(oldest, realm, token, requested_issuer="google")
+    assert (late.status_code, late.json()["error"]) == (400, "token_expired")
+    assert traces(oldest, realm, account, answer, late) == []
 
 
 def test_the_doctor_reads_and_mends_the_oldest_server_too(oldest: Site, tmp_path: Path) -> None:
