@@ -9,6 +9,7 @@ from __future__ import annotations
 import subprocess
 import zipfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import requests
@@ -37,6 +38,17 @@ def add_probe(home: Home, folder: Path) -> None:
         # Without it Quarkus does not look for resources in a provider.
         packed.writestr("META-INF/beans.xml", "")
     home.add_provider(jar)
+
+
+@contextmanager
+def wire_logged(site: Site) -> Iterator[None]:
+    """Have Keycloak log all that Google and it say to each other."""
+    level = f"{site.issuer('master')}/probe/wire"
+    requests.put(f"{level}/FINE", timeout=_TIMEOUT_S).raise_for_status()
+    try:
+        yield
+    finally:
+        requests.put(f"{level}/INFO", timeout=_TIMEOUT_S).raise_for_status()
 
 
 def kept_in_memory(site: Site) -> Iterator[tuple[str, str]]:

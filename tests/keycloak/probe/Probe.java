@@ -1,10 +1,15 @@
 package io.grantbridge.probe;
 
 import jakarta.ws.rs.GET;
+import jakarta.ws.rs.PUT;
+import jakarta.ws.rs.Path;
+import jakarta.ws.rs.PathParam;
 import jakarta.ws.rs.Produces;
 import jakarta.ws.rs.core.MediaType;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.logging.Level;
+import java.util.logging.Logger;
 import java.util.stream.Collectors;
 import org.infinispan.Cache;
 import org.keycloak.Config;
@@ -23,6 +28,9 @@ import org.keycloak.services.resource.RealmResourceProviderFactory;
  * of the user sessions that this node holds in memory.
  */
 public final class Probe implements RealmResourceProvider, RealmResourceProviderFactory {
+
+  /** Held, as a logger that nobody holds forgets its level. */
+  private static final Logger WIRE = Logger.getLogger("org.apache.http.wire");
 
   private KeycloakSession session;
 
@@ -64,6 +72,13 @@ public final class Probe implements RealmResourceProvider, RealmResourceProvider
       lines.add("user session " + held.getEntity().getNotes());
     }
     return lines.stream().map(line -> line.replace('\n', ' ')).collect(Collectors.joining("\n"));
+  }
+
+  /** Sets the level of the log that has every byte. */
+  @PUT
+  @Path("wire/{level}")
+  public void wire(@PathParam("level") String level) {
+    WIRE.setLevel(Level.parse(level));
   }
 
   private <T> Cache<String, T> cache(String name) {
