@@ -114,6 +114,8 @@ def test_who_comes_by_a_token_of_google_s_leaves_no_refresh_token(oldest: Site) 
     assert answer.status_code == 200, answer.text
     assert oldest.world.grants_of(oldest.subject(SHIPPED, account)) == []
     assert traces(oldest, SHIPPED, account, answer) == []
+    assert oldest.keycloak is not None
+    assert not Hunt(oldest.refresh_tokens(account)).found(oldest.keycloak.log.read_text())
 
 
 @GOOGLE_AND_OIDC
