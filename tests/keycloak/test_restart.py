@@ -158,7 +158,7 @@ def test_a_token_of_keycloak_s_buys_no_refresh_token(
 
 def test_an_exchange_hands_over_what_was_stored_before(keycloak: Site, exchange: None) -> None:
     """The row of a user from before the installation is harvested, as it is at a login."""
-    account = keycloak.person("trader")
+    account = keycloak.person("stored")
     with keycloak.admin() as admin, provider_off(admin, LEGACY):
         sign_in(keycloak, LEGACY, account)
     subject = keycloak.subject(LEGACY, account)
@@ -175,7 +175,7 @@ def test_an_exchange_hands_over_what_was_stored_before(keycloak: Site, exchange:
 def test_no_log_line_at_trace_holds_a_refresh_token(
     keycloak: Site, nodes: tuple[Keycloak, Keycloak]
 ) -> None:
-    """Logins with both providers, exchanges, the backlog's delivery; with all that can be logged."""
+    """Logins with both providers, exchanges, and the backlog's delivery, all logged there is."""
     account = keycloak.person("canary")
     for realm in (SHIPPED, SHIPPED, GENERIC):
         sign_in(keycloak, realm, account)
