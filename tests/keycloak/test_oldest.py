@@ -28,9 +28,11 @@ from tests.keycloak.probing import add_probe, kept_in_memory
 from tests.keycloak.site import GENERIC, SHIPPED, Site, generic, site
 from tools.keycloak.distribution import OLDEST, UnavailableError, built_provider
 from tools.keycloak.realm import shipped
+from tools.keycloak.visitor import LostError
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
+REFUSING = "--spi-grantbridge--default--failure-mode=deny"
 GOOGLE_AND_OIDC = pytest.mark.parametrize("realm", [SHIPPED, GENERIC], ids=["google", "oidc"])
 
 
@@ -43,7 +45,7 @@ def oldest(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
             add_probe(made.home, tmp_path_factory.mktemp("probe"))
             made.home.add_realm(SHIPPED, json.dumps(shipped()))
             made.home.add_realm(GENERIC, json.dumps(generic(made)))
-            made.start(*made.provider_options(), f"--features={VERSION_2}")
+            made.start(*made.provider_options(), REFUSING, f"--features={VERSION_2}")
             yield made
     except UnavailableError as error:
         if os.environ.get("CI"):
@@ -81,6 +83,31 @@ def test_a_login_is_captured_and_a_lost_grant_is_mended(oldest: Site, realm: str
     assert oldest.world.read(subject).access_token
     visit(oldest, realm, account)
     assert oldest.screens(account) == 2
+
+
+@GOOGLE_AND_OIDC
+@pytest.mark.parametrize("logins", [1, 2], ids=["first login", "second login"])
+def test_a_server_can_refuse_logins_while_the_bridge_is_away(
+    oldest: Site, realm: str, logins: int
+) -> None:
+    """With `deny` a page says so; once the bridge is back, its reload finishes the same login."""
+    account, visitor = oldest.person("patient"), oldest.visitor()
+    if logins > 1:
+        visit(oldest, realm, account)
+    oldest.bridge.down()
+    try:
+        with pytest.raises(LostError, match="503"):
+            visitor.sign_in(oldest.issuer(realm), account.email)
+        page = visitor.get(visitor.hops[-1])
+    finally:
+        oldest.bridge.up()
+    assert "Signing in is not possible for the moment" in page.text
+    until(lambda: visitor.get(page.url).url.startswith(oldest.app.url))
+    visitor.close()
+    assert isinstance(oldest.app.arrivals[-1], SignedIn)
+    subject = oldest.subject(realm, account)
+    until(lambda: bool(oldest.world.grants_of(subject)))
+    assert oldest.screens(account) == 1
 
 
 def test_no_refresh_token_is_found(oldest: Site) -> None:
