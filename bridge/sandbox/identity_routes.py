@@ -35,7 +35,7 @@ def _add_people(routes: Blueprint, google: SandboxGoogle) -> None:
             if claims is None:
                 raise GoogleRefusal("invalid_token", "Invalid Value")
             return jsonify({name: _as_text(value) for name, value in claims.items()})
-        found = google.tokens.bearer(request.values.get("access_token", ""))
+        found = google.tokens.bearer(request.values.get("access_token") or bearer(request))
         if found is None:
             raise GoogleRefusal("invalid_token", "Invalid Value")
         return jsonify(_token_info(*found, google.now()))

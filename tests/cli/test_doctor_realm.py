@@ -248,6 +248,15 @@ def test_what_waits_is_told(
     assert checks(realm(health=Health(reachable=reachable, backlog=held))) == found
 
 
+def test_a_log_of_every_byte_is_a_warning() -> None:
+    """It holds what Google's token endpoint answers."""
+    nothing = Backlog(waiting=0, oldest_age_s=0, set_aside=0)
+    health = Health(reachable=True, backlog=nothing, wire_logged=True)
+    finding = only(realm(health=health)).finding
+    assert (finding.check, finding.level) == ("wire_log", Level.WARNING)
+    assert "org.apache.http.wire" in finding.mend
+
+
 def test_what_keycloak_shows_or_holds_is_told() -> None:
     """What is stored by choice is a warning, what is published or held is wrong."""
     it = provider(store_token=True, add_read_token_role_on_create=True, enabled=False)

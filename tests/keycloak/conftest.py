@@ -7,6 +7,7 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
+from itertools import chain
 
 import pytest
 from playwright.sync_api import Browser
@@ -16,6 +17,7 @@ from bridge.sandbox.relying_party import SignedIn
 from tests.browsing import browsing
 from tests.keycloak.evidence import kept_in_database, shown_to_client
 from tests.keycloak.person import Person
+from tests.keycloak.probing import add_probe, kept_in_memory
 from tests.keycloak.site import LEGACY, Site, bare, install, site
 from tools.keycloak.distribution import NEWEST, UnavailableError
 from tools.keycloak.visitor import Visitor
@@ -48,6 +50,7 @@ def before(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Before]:
     try:
         with site(tmp_path_factory.mktemp("keycloak"), NEWEST) as made:
             made.home.add_realm(LEGACY, json.dumps(bare(made)))
+            add_probe(made.home, tmp_path_factory.mktemp("probe"))
             made.start()
             yield _signed_in(made)
     except UnavailableError as error:
@@ -73,7 +76,10 @@ def _signed_in(made: Site) -> Before:
     arrival = visitor.sign_in(made.issuer(LEGACY), account.email)
     assert isinstance(arrival, SignedIn), arrival
     [token] = made.refresh_tokens(account)
-    shown = dict([*shown_to_client(made, LEGACY, arrival), *kept_in_database(made)])
+    places = chain(
+        shown_to_client(made, LEGACY, arrival), kept_in_database(made), kept_in_memory(made)
+    )
+    shown = dict(places)
     grants = made.world.grants_of(made.subject(LEGACY, account))
     return Before(made, account, visitor, token, shown, len(grants))
 

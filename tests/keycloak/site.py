@@ -13,6 +13,7 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, field
 from io import BytesIO
 from pathlib import Path
+from socket import SHUT_RDWR
 from typing import TYPE_CHECKING, Any
 
 from werkzeug.wsgi import get_input_stream
@@ -53,11 +54,13 @@ class Bridge:
 
     Attributes:
         accepted: type and id of each message that was answered with 200, in order.
+        is_dying: whether it hangs up where it should answer, its work done.
     """
 
     world: World
     port: int
     accepted: list[tuple[str, str]] = field(default_factory=list)
+    is_dying: bool = False
     _stack: ExitStack = field(default_factory=ExitStack)
 
     @property
@@ -81,6 +84,8 @@ class Bridge:
                 if status.startswith("200") and "HTTP_WEBHOOK_ID" in environ:
                     kind = json.loads(body)["type"]
                     self.accepted.append((kind, environ["HTTP_WEBHOOK_ID"]))
+                if self.is_dying:
+                    environ["werkzeug.socket"].shutdown(SHUT_RDWR)
                 return start_response(status, *rest)
 
             return app(environ, answering)

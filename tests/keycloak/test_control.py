@@ -19,6 +19,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
         "userinfo",
         "public.federated_identity",
         "public.offline_user_session",
+        "user session",
     ],
 )
 def test_without_the_provider_the_refresh_token_is_found(before: Before, place: str) -> None:

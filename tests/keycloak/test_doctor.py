@@ -14,6 +14,7 @@ from bridge import __version__
 from tests.keycloak.admin import Admin
 from tests.keycloak.doctoring import Doctor
 from tests.keycloak.person import until
+from tests.keycloak.probing import wire_logged
 from tests.keycloak.site import FLOW, SHIPPED, Site
 from tools.keycloak.realm import Realm, google_of, named, shipped, with_oidc, without_provider
 from tools.keycloak.server import ADMIN
@@ -257,6 +258,13 @@ def test_a_silent_bridge_and_what_waits_are_told(keycloak: Site, tmp_path: Path)
         visitor.close()
         keycloak.bridge.up()
     until(lambda: not doctor.checks())
+
+
+def test_a_log_of_every_byte_is_told(well: Doctor) -> None:
+    """The one way by which a token can get into Keycloak's log is a warning while it is on."""
+    with wire_logged(well.site):
+        assert well.checks() == ["wire_log"]
+    assert well.checks() == []
 
 
 def test_text_names_the_place_where_to_mend(well: Doctor) -> None:

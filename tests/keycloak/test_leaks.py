@@ -16,6 +16,7 @@ from tests.keycloak.evidence import (
     shown_to_client,
 )
 from tests.keycloak.person import until
+from tests.keycloak.probing import kept_in_memory
 from tests.keycloak.site import GENERIC, LEGACY, Site
 from tools.keycloak.visitor import Visitor
 
@@ -27,7 +28,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 def test_no_refresh_token_is_found_in_keycloak(
     visitor: Callable[[], Visitor], keycloak: Site, realm: str, logins: int
 ) -> None:
-    """Claims, endpoints, APIs, export, database and log, all that publishes tokens switched on."""
+    """Claims, APIs, export, database, memory and log, with all that publishes tokens on."""
     account = keycloak.person("canary")
     arrival = [visitor().sign_in(keycloak.issuer(realm), account.email) for _ in range(logins)][-1]
     assert isinstance(arrival, SignedIn)
@@ -40,6 +41,7 @@ def test_no_refresh_token_is_found_in_keycloak(
             shown_to_client(keycloak, realm, arrival),
             shown_to_admin(keycloak, realm, subject),
             kept_in_database(keycloak),
+            kept_in_memory(keycloak),
             logged(keycloak),
         )
     )
@@ -47,6 +49,7 @@ def test_no_refresh_token_is_found_in_keycloak(
     assert '"access_token"' in shown[V1]
     assert subject in shown["public.federated_identity"]
     assert subject in shown["public.offline_user_session"]
+    assert account.email in shown["user session"]
     assert [place for place, text in shown.items() if Hunt([token]).found(text)] == []
 
 
@@ -73,6 +76,7 @@ def test_a_consent_in_the_middle_of_a_login_leaks_nothing(
         shown_to_client(keycloak, GENERIC, arrival),
         shown_to_admin(keycloak, GENERIC, subject),
         kept_in_database(keycloak),
+        kept_in_memory(keycloak),
         logged(keycloak),
     )
     assert [place for place, text in places if Hunt(tokens).found(text)] == []

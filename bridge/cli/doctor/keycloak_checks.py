@@ -119,6 +119,15 @@ def health_findings(health: Health) -> Iterator[Finding]:
             f" {backlog.oldest_age_s} s",
             mend="they are delivered by themselves once the bridge answers",
         )
+    if health.wire_logged:
+        yield Finding(
+            check="wire_log",
+            level=Level.WARNING,
+            where="Keycloak",
+            message="logs every byte that it exchanges with Google, tokens too",
+            mend="take the category org.apache.http.wire out of `log-level`, on every node, and"
+            " delete what was logged",
+        )
 
 
 def _repairable(realm: Realm, finding: Finding, repair: Repair | None) -> Diagnosis:

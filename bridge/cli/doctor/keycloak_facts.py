@@ -101,10 +101,17 @@ class Backlog(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Health(msgspec.Struct, frozen=True, kw_only=True):
-    """Whether the bridge answered this node last time, and what waits for it."""
+    """What a node of Keycloak tells of itself.
+
+    Attributes:
+        reachable: whether the bridge answered it last time.
+        backlog: what waits for the bridge.
+        wire_logged: whether its log has all that Google and it say to each other.
+    """
 
     reachable: bool
     backlog: Backlog
+    wire_logged: bool = False
 
 
 class Plugin(msgspec.Struct, frozen=True, kw_only=True):

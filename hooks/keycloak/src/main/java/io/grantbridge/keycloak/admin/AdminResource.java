@@ -12,6 +12,7 @@ import jakarta.ws.rs.Path;
 import jakarta.ws.rs.Produces;
 import jakarta.ws.rs.QueryParam;
 import jakarta.ws.rs.core.MediaType;
+import org.jboss.logging.Logger;
 import org.keycloak.events.admin.OperationType;
 import org.keycloak.events.admin.ResourceType;
 import org.keycloak.models.KeycloakSession;
@@ -27,6 +28,9 @@ import org.keycloak.services.resources.admin.fgap.AdminPermissionEvaluator;
 public final class AdminResource {
 
   private static final int LARGEST_BATCH = 500;
+
+  /** Where Keycloak's HTTP client writes every byte, by design. */
+  private static final Logger WIRE = Logger.getLogger("org.apache.http.wire");
 
   private final KeycloakSession session;
   private final RealmModel realm;
@@ -47,13 +51,16 @@ public final class AdminResource {
   }
 
   /**
-   * Whether the bridge is there, and what waits for it.
+   * Whether the bridge is there, what waits for it, and whether this server's log keeps tokens out.
    *
-   * @param reachable whether it answered this node last time
+   * @param reachable whether the bridge answered this node last time
    * @param backlog what waits
+   * @param wireLogged whether this node logs all that Keycloak and Google say to each other
    */
   public record Health(
-      @JsonProperty("reachable") boolean reachable, @JsonProperty("backlog") Backlog backlog) {}
+      @JsonProperty("reachable") boolean reachable,
+      @JsonProperty("backlog") Backlog backlog,
+      @JsonProperty("wire_logged") boolean wireLogged) {}
 
   /**
    * What became of what had been set aside.
@@ -68,7 +75,9 @@ public final class AdminResource {
   public Health backlog() {
     auth.realm().requireViewRealm();
     return new Health(
-        bridge.client().reachability().isUp(), bridge.outbox().backlog(realm.getId()));
+        bridge.client().reachability().isUp(),
+        bridge.outbox().backlog(realm.getId()),
+        WIRE.isDebugEnabled());
   }
 
   /** Has what was set aside tried again, once its cause is mended. */

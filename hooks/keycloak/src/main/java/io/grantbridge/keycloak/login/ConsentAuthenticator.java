@@ -62,8 +62,8 @@ final class ConsentAuthenticator implements Authenticator {
       goOn(context, round);
       return;
     }
-    if (round.isOpen()) {
-      // Back, reload, or another try after a wrong account: the same round once more.
+    if (round.isDue() || round.isOpen()) {
+      // Open: Back, reload, or another try after a wrong account. The same round once more.
       sendToGoogle(context, round, brought, google);
       return;
     }

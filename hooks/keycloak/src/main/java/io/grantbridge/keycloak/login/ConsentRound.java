@@ -24,6 +24,7 @@ final class ConsentRound {
   private static final String ALIAS = "grantbridge.alias";
   private static final String SUB = "grantbridge.sub";
   private static final String LABEL = "grantbridge.account";
+  private static final String DUE = "due";
   private static final String ASKED = "asked";
   private static final String MISTAKEN = "mistaken";
   private static final String RETURNED = "returned";
@@ -33,6 +34,21 @@ final class ConsentRound {
 
   ConsentRound(AuthenticationSessionModel login) {
     this.login = login;
+  }
+
+  /** Returns whether nothing is known yet of this login. */
+  boolean isFresh() {
+    return login.getClientNote(STATE) == null;
+  }
+
+  /** Notes that the bridge wants the user to be sent to Google, which has not happened yet. */
+  void fallDue() {
+    login.setClientNote(STATE, DUE);
+  }
+
+  /** Returns whether the user is to be sent to Google. */
+  boolean isDue() {
+    return isState(DUE);
   }
 
   /** Notes that the user is sent to Google, to come back with this very account. */

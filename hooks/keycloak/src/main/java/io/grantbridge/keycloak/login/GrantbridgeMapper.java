@@ -86,6 +86,7 @@ public final class GrantbridgeMapper extends AbstractIdentityProviderMapper {
     }
     if (login != null) {
       new ConsentReturn(session, login).arrive(context);
+      new Shortcut(session, realm).open(context);
     }
   }
 
@@ -106,20 +107,32 @@ public final class GrantbridgeMapper extends AbstractIdentityProviderMapper {
       UserModel user,
       IdentityProviderMapperModel mapper,
       BrokeredIdentityContext context) {
-    userKnown(session, realm, user, context);
-  }
-
-  private static void userKnown(
-      KeycloakSession session, RealmModel realm, UserModel user, BrokeredIdentityContext context) {
-    if (!session.getProvider(Grantbridge.class).serves(realm)) {
+    boolean isNews = userKnown(session, realm, user, context);
+    // What the bridge is told after the commit may save a consent: then the flow asks, later.
+    if (isNews || context.getAuthenticationSession() == null) {
       return;
     }
     try {
+      new Shortcut(session, realm).take(context, user);
+    } catch (RuntimeException e) {
+      LOG.errorf("grantbridge: a login takes the long way: %s", e.getClass().getName());
+    }
+  }
+
+  /** Returns whether the bridge is told of a refresh token of this user, or may be. */
+  private static boolean userKnown(
+      KeycloakSession session, RealmModel realm, UserModel user, BrokeredIdentityContext context) {
+    if (!session.getProvider(Grantbridge.class).serves(realm)) {
+      return true;
+    }
+    try {
       LoginRecorder recorder = new LoginRecorder(session, realm);
-      recorder.handOverStored(context, user);
+      boolean isHandedOver = recorder.handOverStored(context, user);
       recorder.bind(context, user);
+      return isHandedOver || recorder.isPrecious(context);
     } catch (SealingException | RuntimeException e) {
       LOG.errorf("grantbridge: a login was not bound: %s", e.getClass().getName());
+      return true;
     }
   }
 }

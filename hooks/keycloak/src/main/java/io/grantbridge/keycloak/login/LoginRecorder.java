@@ -73,7 +73,7 @@ final class LoginRecorder {
       return;
     }
     Message message = bridge.messages().bind(loginId.toString(), account(context), user.getId());
-    if (context.getContextData().containsKey(PRECIOUS)) {
+    if (isPrecious(context)) {
       bridge.courier().deliverAfterCommit(session, realm.getId(), message);
     } else {
       bridge.courier().deliverSoonAfterCommit(session, realm.getId(), message);
@@ -83,14 +83,16 @@ final class LoginRecorder {
   /**
    * Hands over the refresh token of a row from before the installation, once, and scrubs the row.
    * Keycloak has just copied it into the new row, or left the old one; both commits are one.
+   *
+   * @return whether there was one
    */
-  void handOverStored(BrokeredIdentityContext context, UserModel user) throws SealingException {
+  boolean handOverStored(BrokeredIdentityContext context, UserModel user) throws SealingException {
     GoogleConnection google = new GoogleConnection(context.getIdpConfig());
     FederatedIdentityModel row = session.users().getFederatedIdentity(realm, user, google.alias());
     Optional<String> stored =
         row == null ? Optional.empty() : StoredToken.refreshToken(row.getToken());
     if (stored.isEmpty()) {
-      return;
+      return false;
     }
     Message message =
         bridge
@@ -104,6 +106,12 @@ final class LoginRecorder {
     bridge.courier().deliverAfterCommit(session, realm.getId(), message);
     row.setToken(StoredToken.withoutRefreshToken(row.getToken()));
     session.users().updateFederatedIdentity(realm, user, row);
+    return true;
+  }
+
+  /** Returns whether this login brought a refresh token. */
+  boolean isPrecious(BrokeredIdentityContext context) {
+    return context.getContextData().containsKey(PRECIOUS);
   }
 
   private static Account account(BrokeredIdentityContext context) {

@@ -34,6 +34,20 @@ class ConsentRoundTest {
     assertTrue(round.isSettled());
   }
 
+  /** What the bridge wants is known before the user is sent; nothing is open until then. */
+  @Test
+  void isDueBeforeItIsOpen() {
+    assertTrue(round.isFresh());
+    round.fallDue();
+    assertFalse(round.isFresh());
+    assertTrue(round.isDue());
+    new ConsentReturn(null, login).arrive(arrival("google", "110"));
+    assertFalse(round.isReturned());
+    begin();
+    assertFalse(round.isDue());
+    assertTrue(round.isOpen());
+  }
+
   /** A login through Google that nobody sent there opens no round. */
   @Test
   void takesAnOrdinaryLoginForNoReturn() {
