@@ -30,7 +30,7 @@ from tests.tokens.support import BOTH, ONLY_CALENDAR, capture, is_live, mark_of
 pytestmark = pytest.mark.slow
 
 ROOT: Final = Path(__file__).parents[2]
-TURNS: Final = 88
+TURNS: Final = 200
 MANY_TURNS: Final = 1_000
 SLOW_S: Final = 2  # less than a lease's term: nobody takes the refresh over
 
