@@ -34,7 +34,7 @@ class Failure(NamedTuple):
 
     subject: str
     code: str
-    reason: str | None
+    detail: str
     lives: bool
 
 
@@ -69,12 +69,14 @@ def _read_all(services: Services, subjects: list[str], failures: list[Failure]) 
         for subject in tuple(lives_until):
             # As often as backends ask, and not as often as a processor can.
             time.sleep(_PAUSE_S)
+            began = time.monotonic()
             request = TokenRequest(tenant=TENANT, subject=subject, scopes=(CALENDAR,))
             try:
                 served = services.tokens.read(_CALLER, request)
             except BridgeError as error:
                 lives = time.time() < lives_until[subject]
-                failures.append(Failure(subject, error.code.value, error.reason, lives))
+                detail = f"{error.reason} {error.context} after {time.monotonic() - began:.2f} s"
+                failures.append(Failure(subject, error.code.value, detail, lives))
                 continue
             lives_until[subject] = served.expires_at
             if served.expires_at - time.time() > _NEW_S:
