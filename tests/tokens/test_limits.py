@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,8 +10,10 @@ import pytest
 from bridge.errors import BridgeError, Code
 from bridge.model import State
 from bridge.secret import fingerprint
+from bridge.store.base import Counted
 from bridge.store.sqlite import SqliteStore
-from bridge.tokens.limits import slices_of
+from bridge.tokens.clients import Clients
+from bridge.tokens.limits import Pace, slices_of
 from bridge.tokens.wire import TokenAnswer, TokenRequest
 from tests.kit import CALENDAR, HOUR, TENANT, World
 from tests.store.backends import FakeClock
@@ -76,6 +79,41 @@ def test_no_second_sees_more_calls_than_the_rate(tmp_path: Path, rate: float) ->
         assert sum(1 for time in admitted[at:] if time - first < within - 1e-6) <= max(1, rate)
     # It is not far below the rate either.
     assert len(admitted) / (clock.now() - began) > 0.4 * rate
+
+
+@pytest.mark.parametrize(
+    ("rate", "delays", "taken"),
+    [
+        (20, [0.0], 1),
+        (20, [0.3, 0.0], 2),
+        (20, [0.3, 0.3, 0.3, 0.3], 4),
+        (5, [0.3], 1),
+    ],
+)
+def test_a_place_that_came_late_is_given_up_for_another(
+    bridge_world: World, rate: float, delays: list[float], taken: int
+) -> None:
+    """Calls that wait for a slow store do not all go out with those that found it quick.
+
+    Where it is always slow they go out all the same, and so they do where places are rare.
+    """
+    clock = FakeClock()
+    places: list[str] = []
+
+    class SlowStore(SqliteStore):
+        def count(self, key: str, member: str, window: float, limit: int | None = None) -> Counted:
+            counted = super().count(key, member, window, limit)
+            if member and counted.admitted:
+                places.append(member)
+                clock.advance(delays[len(places) - 1])
+            return counted
+
+    store = SlowStore(bridge_world.folder / "places.db", clock)
+    [client, _] = Clients(bridge_world.settings).of(TENANT)
+    Pace(store, clock).take(replace(client, refreshes_per_second=rate), 10)
+    store.close()
+
+    assert len(places) == taken
 
 
 def test_stale_readers_never_wait_for_the_rate_nor_fail_by_it(bridge_world: World) -> None:
