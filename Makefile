@@ -44,7 +44,9 @@ test: $(READY) ## check, and every other test with coverage
 
 soak: $(READY) ## the long forms of the tests
 	tools/system-packages redis-server:redis-server
-	$(BIN)/pytest -m "soak" -v
+	$(BIN)/pytest -n auto -m "soak" -q tests/consent
+	$(BIN)/pytest -m "soak" -v --ignore tests/consent
+	$(BIN)/pytest -m "soak and not sqlite" --store redis -v tests/tokens
 
 bench: $(READY) ## measure, print a table, write bench/latest.json
 	tools/system-packages wrk:wrk nginx-light:nginx \

@@ -66,7 +66,7 @@ class RefreshToken(Record, frozen=True):
         source: the way it came in.
         scopes: proven by a refresh; None until then.
         verdict: why Google refuses it for now though it is not dead; None if it does not.
-        lifetime: Google's `refresh_token_expires_in` in seconds, if it came with one.
+        lifetime: seconds from `time` on, by Google's `refresh_token_expires_in`, if that came.
         account_proven: an ID token signed by Google came with it.
         untried_since: when a candidate came in; 0 once it is proven.
     """

@@ -11,7 +11,8 @@ import subprocess
 import tempfile
 import threading
 import time
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -23,6 +24,7 @@ from redis.crc import key_slot
 from redis.retry import Retry
 
 _START_S: Final = 10.0
+_ANSWER_S: Final = 5.0
 # Small and quick to notice that a replica is there.
 _TOPOLOGY: Final = ("--repl-diskless-sync-delay", "0", "--repl-ping-replica-period", "1")
 _SAFE: Final = ("--appendonly", "yes", "--appendfsync", "always", "--save", "")
@@ -55,9 +57,18 @@ class RedisServer:
         folder: what it keeps.
         port: where it listens on loopback.
         socket: where it listens besides.
+        proxies: ways to it that can be cut off; the first is the one by which clients know it.
+        source: the address from which it calls others, where that is its own.
     """
 
-    def __init__(self, *options: str, port: int | None = None, sentinel: str = "") -> None:
+    def __init__(
+        self,
+        *options: str,
+        port: int | None = None,
+        sentinel: str = "",
+        proxies: Sequence[Proxy] = (),
+        source: str = "",
+    ) -> None:
         # Not pytest's folder: the path of a socket has 107 bytes at most.
         self.folder = Path(tempfile.mkdtemp(prefix="redis-"))
         self.port = port or free_port()
@@ -69,12 +80,21 @@ class RedisServer:
         else:
             self._command += [*_SAFE, "--unixsocket", str(self.socket)]
         self._command += ["--port", str(self.port), "--bind", "127.0.0.1", *options]
+        self.proxies = proxies
+        self.source = source
+        if source:
+            self._command += ["--bind-source-addr", source]
         self._password = dict(zip(options[::2], options[1::2], strict=True)).get("--requirepass")
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
     def url(self) -> str:
         return f"redis://127.0.0.1:{self.port}"
+
+    @property
+    def known_as(self) -> int:
+        """The port by which others know it."""
+        return self.proxies[0].port if self.proxies else self.port
 
     @property
     def pid(self) -> int:
@@ -92,7 +112,11 @@ class RedisServer:
     def ask(self, *command: str | int) -> object:
         """Send a command by a connection of its own."""
         client = redis.Redis(
-            port=self.port, password=self._password, retry=Retry(NoBackoff(), 0), protocol=2
+            port=self.port,
+            password=self._password,
+            retry=Retry(NoBackoff(), 0),
+            protocol=2,
+            socket_timeout=_ANSWER_S,
         )
         try:
             return client.execute_command(*command)
@@ -114,6 +138,8 @@ class RedisServer:
     def close(self) -> None:
         """End it, and remove what it kept."""
         self.kill()
+        for proxy in self.proxies:
+            proxy.close()
         shutil.rmtree(self.folder)
 
     def _answers(self) -> bool:
@@ -121,7 +147,7 @@ class RedisServer:
         assert self._process.poll() is None, (self.folder / "log").read_text()
         try:
             return bool(self.ask("PING"))
-        except redis.ConnectionError:
+        except (redis.ConnectionError, redis.TimeoutError):
             return False
 
     def _end(self, by: signal.Signals) -> None:
@@ -141,15 +167,17 @@ class Sentinels:
 
     name: Final = "main"
 
-    def __init__(self, replicas: int = 2) -> None:
-        primary = RedisServer(*_TOPOLOGY).start()
-        self.servers = [primary]
+    def __init__(self, replicas: int = 2, *, proxied: bool = False) -> None:
+        """Start them; behind proxies, all that any of them is told goes through its own."""
+        primary = _proxied() if proxied else RedisServer(*_TOPOLOGY)
+        self.servers = [primary.start()]
         for _ in range(replicas):
-            options = ("--replicaof", f"127.0.0.1 {primary.port}", *_TOPOLOGY)
-            self.servers.append(RedisServer(*options).start())
+            options = ("--replicaof", f"127.0.0.1 {primary.known_as}")
+            server = _proxied(*options) if proxied else RedisServer(*options, *_TOPOLOGY)
+            self.servers.append(server.start())
         until(lambda: self._connected() == replicas)
         lines = f"""
-sentinel monitor {self.name} 127.0.0.1 {primary.port} 2
+sentinel monitor {self.name} 127.0.0.1 {primary.known_as} 2
 sentinel down-after-milliseconds {self.name} 700
 sentinel failover-timeout {self.name} 3000
 """
@@ -164,7 +192,16 @@ sentinel failover-timeout {self.name} 3000
         """The server that the Sentinels call the primary now."""
         answer = self.sentinels[0].ask("SENTINEL GET-MASTER-ADDR-BY-NAME", self.name)
         port = int(answer[1])  # type: ignore[index]  # a host and a port
-        return next(server for server in self.servers if server.port == port)
+        return next(server for server in self.servers if server.known_as == port)
+
+    def isolate(self, server: RedisServer) -> None:
+        """Cut a primary off from everybody: it calls nobody itself."""
+        for proxy in server.proxies:
+            proxy.cut()
+
+    def rejoin(self, server: RedisServer) -> None:
+        for proxy in server.proxies:
+            proxy.mend()
 
     def close(self) -> None:
         for server in (*self.sentinels, *self.servers):
@@ -190,12 +227,16 @@ class Cluster:
         nodes: the primaries of the beginning, then their replicas.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, proxied: bool = False) -> None:
+        """Start them; behind proxies, all that any of them is told goes through its own."""
         options = ("--cluster-enabled", "yes", "--cluster-node-timeout", "1000", *_TOPOLOGY)
-        self.nodes = [
-            RedisServer(*options, "--cluster-port", str(free_port())).start() for _ in range(6)
-        ]
-        addresses = [f"127.0.0.1:{node.port}" for node in self.nodes]
+        self.nodes = []
+        for number in range(6):
+            bus = free_port()
+            more = (*options, "--cluster-port", str(bus))
+            node = _proxied_node(number, bus, *more) if proxied else RedisServer(*more)
+            self.nodes.append(node.start())
+        addresses = [f"127.0.0.1:{node.known_as}" for node in self.nodes]
         command = ("redis-cli", "--cluster", "create", *addresses, "--cluster-replicas", "1")
         subprocess.run([*command, "--cluster-yes"], check=True, capture_output=True)
         for node in self.nodes:
@@ -203,14 +244,27 @@ class Cluster:
         self.url = "redis+cluster://" + ",".join(addresses[:2])
 
     def primary_of(self, prefix: str) -> RedisServer:
-        """Return the node that has a store's slot now."""
+        """Return the node that has a store's slot now, by what most of them say."""
         slot = key_slot(prefix.encode())
+        said: Counter[int] = Counter()
         for node in self.nodes:
             with contextlib.suppress(redis.RedisError):
                 for first, last, owner, *_ in node.ask("CLUSTER SLOTS"):  # type: ignore[attr-defined]  # a list
                     if first <= slot <= last:
-                        return next(each for each in self.nodes if each.port == owner[1])
-        raise AssertionError("no node has the slot")
+                        said[owner[1]] += 1
+        [(port, _)] = said.most_common(1)
+        return next(each for each in self.nodes if each.known_as == port)
+
+    def isolate(self, node: RedisServer) -> None:
+        """Cut a node off from everybody, also from those whom it calls itself."""
+        for each in self.nodes:
+            for proxy in each.proxies:
+                proxy.cut(None if each is node else node.source)
+
+    def rejoin(self, node: RedisServer) -> None:
+        for each in self.nodes:
+            for proxy in each.proxies:
+                proxy.mend(None if each is node else node.source)
 
     def close(self) -> None:
         for node in self.nodes:
@@ -230,8 +284,8 @@ class Proxy:
 
     def __init__(self, port: int) -> None:
         self._to = port
-        self._open = threading.Event()
-        self._open.set()
+        self._change = threading.Condition()
+        self._cut: set[str | None] = set()
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port: int = self._listener.getsockname()[1]
         self._closing = False
@@ -239,17 +293,21 @@ class Proxy:
         self._threads = [threading.Thread(target=self._accept)]
         self._threads[0].start()
 
-    def cut(self) -> None:
-        """Pass nothing on any more, and take no byte back."""
-        self._open.clear()
+    def cut(self, source: str | None = None) -> None:
+        """Pass nothing on any more, and take no byte back; of a source, only what it sends."""
+        with self._change:
+            self._cut.add(source)
 
-    def mend(self) -> None:
+    def mend(self, source: str | None = None) -> None:
         """Pass everything on again, what was held back too."""
-        self._open.set()
+        with self._change:
+            self._cut.remove(source)
+            self._change.notify_all()
 
     def close(self) -> None:
-        self._closing = True
-        self._open.set()
+        with self._change:
+            self._closing = True
+            self._change.notify_all()
         # Whoever waits in accept is not woken by a close.
         with contextlib.suppress(OSError):
             socket.create_connection(("127.0.0.1", self.port), 1).close()
@@ -264,7 +322,7 @@ class Proxy:
 
     def _accept(self) -> None:
         while True:
-            near, _ = self._listener.accept()
+            near, (source, _) = self._listener.accept()
             if self._closing:
                 near.close()
                 return
@@ -273,17 +331,43 @@ class Proxy:
             except OSError:
                 near.close()
                 continue
+            far.settimeout(None)
             self._ends += [near, far]
             for one, other in ((near, far), (far, near)):
-                thread = threading.Thread(target=self._pass, args=(one, other))
+                thread = threading.Thread(target=self._pass, args=(one, other, source))
                 thread.start()
                 self._threads.append(thread)
 
-    def _pass(self, one: socket.socket, other: socket.socket) -> None:
+    def _pass(self, one: socket.socket, other: socket.socket, source: str) -> None:
+        def is_open() -> bool:
+            return self._closing or not self._cut & {None, source}
+
         with contextlib.suppress(OSError):
             while chunk := one.recv(65536):
-                self._open.wait()
+                with self._change:
+                    self._change.wait_for(is_open)
                 other.sendall(chunk)
         for end in (one, other):
             with contextlib.suppress(OSError):
                 end.shutdown(socket.SHUT_RDWR)
+
+
+def _proxied(*options: str) -> RedisServer:
+    """Return a server that Sentinels, replicas and clients know by its proxy."""
+    port = free_port()
+    proxy = Proxy(port)
+    announced = ("--replica-announce-ip", "127.0.0.1", "--replica-announce-port", str(proxy.port))
+    return RedisServer(*options, *announced, *_TOPOLOGY, port=port, proxies=[proxy])
+
+
+def _proxied_node(number: int, bus: int, *options: str) -> RedisServer:
+    """Return a node that clients and other nodes know by its proxies."""
+    port = free_port()
+    proxies = [Proxy(port), Proxy(bus)]
+    announced = (
+        *("--cluster-announce-ip", "127.0.0.1"),
+        *("--cluster-announce-port", str(proxies[0].port)),
+        *("--cluster-announce-bus-port", str(proxies[1].port)),
+    )
+    source = f"127.0.1.{number + 1}"
+    return RedisServer(*options, *announced, port=port, proxies=proxies, source=source)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from itertools import islice
 from typing import Final
 
 import structlog
@@ -76,7 +75,9 @@ class IssuedTokens:
         """
         with self._writing:
             while self._waiting:
-                batch = list(islice(self._waiting, _AT_ONCE))
+                # By their places: readers note more meanwhile, and an iterator would not bear that.
+                ready = min(_AT_ONCE, len(self._waiting))
+                batch = [self._waiting[place] for place in range(ready)]
                 self._audit.note_once(batch)
                 for _ in batch:
                     self._waiting.popleft()

@@ -158,7 +158,7 @@ class Proofs:
                 expires_at=now + fresh.expires_in,
             ),
             account=_labels(grant, evidence.signed) if evidence.signed else None,
-            rotation=self._rotation(grant, fresh, scopes, now),
+            rotation=self._rotation(grant, token, fresh, scopes),
         )
 
     def met(self, grant: Grant) -> None:
@@ -166,16 +166,20 @@ class Proofs:
         self.needs.clear(grant.tenant, grant.subject, grant.client_id, grant.granted)
 
     def _rotation(
-        self, grant: Grant, fresh: Refreshed, scopes: tuple[str, ...], now: int
+        self, grant: Grant, token: RefreshToken, fresh: Refreshed, scopes: tuple[str, ...]
     ) -> RefreshToken | None:
         if fresh.refresh_token is None:
             return None
+        lifetime = fresh.refresh_token_expires_in
+        if lifetime is not None:
+            lifetime += int(self.clock.now()) - token.time
         rotated = self.tokens.seal(
             self.grants.owner(grant),
             fresh.refresh_token,
-            time=now,
+            # No consent came along: one that the user gives while the refresh runs is newer.
+            time=token.time,
             source=Source.ROTATION,
-            lifetime=fresh.refresh_token_expires_in,
+            lifetime=lifetime,
         )
         if any(rotated.mark == mark for mark in (*grant.seen, *(t.mark for t in grant.tokens))):
             return None

@@ -68,11 +68,18 @@ def order_of_trial(grant: Grant) -> tuple[RefreshToken, ...]:
 
 def contenders(grant: Grant) -> tuple[RefreshToken, ...]:
     """Return the candidates that may displace the live refresh token, the oldest first."""
-    if grant.live is None:
+    live = grant.live
+    if live is None:
         return ()
-    since = grant.live.time
-    newer = (t for t in grant.candidates if t.verdict is None and t.time >= since)
+    newer = (t for t in grant.candidates if t.verdict is None and _contends(t, live))
     return tuple(sorted(newer, key=lambda t: t.time))
+
+
+def _contends(token: RefreshToken, live: RefreshToken) -> bool:
+    if token.scopes is None or token.untried_since:
+        return token.time >= live.time
+    # It was compared before. Of the live one's own consent, it is what that was rotated from.
+    return token.time > live.time and _displaces(token, live)
 
 
 def prove(grant: Grant, mark: bytes, scopes: tuple[str, ...], now: int) -> Grant:
@@ -143,12 +150,13 @@ def rotate(grant: Grant, token: RefreshToken, now: int) -> Grant:
     """Take a refresh token that came with a refresh: it replaces the live one.
 
     Google does not rotate; whoever does has probably ended the old token. That one is kept as the
-    spare, and the former spare to be tried after it.
+    spare, and the former spare to be tried after it. All of them are of one consent's time: one
+    that the user has given meanwhile is newer than any of these.
     """
     if _is_known(grant, token.mark):
         return grant
     seen = (token.mark, *grant.seen)[:SEEN_KEPT]
-    candidates = grant.candidates if grant.spare is None else (*grant.candidates, grant.spare)
+    candidates = grant.candidates if grant.spare is None else (grant.spare, *grant.candidates)
     newest_first = sorted(candidates, key=lambda t: t.time, reverse=True)
     return settle(
         replace(grant, seen=seen),

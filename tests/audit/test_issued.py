@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import threading
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from bridge.audit import issued as module
 from bridge.audit.log import AuditLog, Named, Selection
 from bridge.errors import BridgeError
 from bridge.model import Caller, Event
-from bridge.secret import fingerprint
+from bridge.secret import Secret, fingerprint
 from bridge.services import build
 from bridge.store.base import StoreUnavailableError
 from bridge.tokens.wire import TokenRequest
@@ -158,6 +160,38 @@ def test_a_service_that_stops_writes_what_it_noted(bridge_world: World) -> None:
     bridge_world.read("u1")
     bridge_world.restart()
     assert len(told(bridge_world)) == 1
+
+
+def test_what_is_noted_while_others_write_does_not_disturb_them(
+    bridge_world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Readers go on noting in the midst of a batch; each token is told, and the writing goes on."""
+    grant, access = bridge_world.grant("u1"), bridge_world.read("u1").access_token
+    batches: list[int] = []
+    monkeypatch.setattr(AuditLog, "note_once", lambda _, batch: batches.append(len(batch)))
+    issued = bridge_world.services.issued
+    issued.write()
+    batches.clear()
+    [kept] = bridge_world.grant_of("u1").access
+
+    def note(reader: int) -> None:
+        for number in range(5_000):
+            token = Secret(f"{access.reveal()} {reader} {number}")
+            issued.note(bridge_world.caller(), grant, replace(kept, token=token))
+
+    # Threads take turns as often as they can, so that what is not safe among them shows.
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        readers = [threading.Thread(target=note, args=(number,)) for number in range(2)]
+        for reader in readers:
+            reader.start()
+        while any(reader.is_alive() for reader in readers):
+            issued.write()
+    finally:
+        sys.setswitchinterval(interval)
+    issued.write()
+    assert sum(batches) == 10_000
 
 
 _WORKER = """

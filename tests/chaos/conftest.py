@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -18,31 +18,49 @@ from tests.serve.conftest import Start
 
 serve = serving.serve
 
-Disturb = Callable[[], float]
-
 
 @dataclass
 class Place:
-    """Servers, the URL by which bridges find them, and which of them is the primary."""
+    """Servers, the URL by which bridges find them, and which of them is the primary.
+
+    Attributes:
+        isolate, rejoin: cut a server off from everybody, and undo that.
+        survives: whether writes are acknowledged after a failover while the old primary is away.
+    """
 
     url: str
-    servers: Any
     primary: Callable[[], RedisServer]
     replicas: str
-    proxy: Proxy | None = None
+    isolate: Callable[[RedisServer], None]
+    rejoin: Callable[[RedisServer], None]
+    survives: bool = False
 
 
 @contextmanager
-def _sentinels() -> Iterator[Place]:
-    servers = Sentinels()
-    yield Place(servers.url, servers, lambda: servers.primary, '"all"')
+def _sentinels(*, proxied: bool = False) -> Iterator[Place]:
+    servers = Sentinels(proxied=proxied)
+    yield Place(
+        servers.url,
+        lambda: servers.primary,
+        '"all"',
+        servers.isolate,
+        servers.rejoin,
+        survives=True,
+    )
     servers.close()
 
 
 @contextmanager
-def _cluster() -> Iterator[Place]:
-    servers = Cluster()
-    yield Place(servers.url, servers, lambda: servers.primary_of("grantbridge"), '"all"')
+def _cluster(*, proxied: bool = False) -> Iterator[Place]:
+    servers = Cluster(proxied=proxied)
+    # Of a primary and a replica the one that is left has nobody to acknowledge its writes.
+    yield Place(
+        servers.url,
+        lambda: servers.primary_of("grantbridge"),
+        '"all"',
+        servers.isolate,
+        servers.rejoin,
+    )
     servers.close()
 
 
@@ -50,12 +68,24 @@ def _cluster() -> Iterator[Place]:
 def _alone() -> Iterator[Place]:
     server = RedisServer().start()
     proxy = Proxy(server.port)
-    yield Place(f"redis://127.0.0.1:{proxy.port}", server, lambda: server, "0", proxy)
+    yield Place(
+        f"redis://127.0.0.1:{proxy.port}",
+        lambda: server,
+        "0",
+        lambda _: proxy.cut(),
+        lambda _: proxy.mend(),
+    )
     proxy.close()
     server.close()
 
 
-PLACES = {"sentinel": _sentinels, "cluster": _cluster, "alone": _alone}
+PLACES: dict[str, Callable[[], AbstractContextManager[Place]]] = {
+    "sentinel": _sentinels,
+    "cluster": _cluster,
+    "sentinel behind proxies": partial(_sentinels, proxied=True),
+    "cluster behind proxies": partial(_cluster, proxied=True),
+    "alone": _alone,
+}
 
 
 @pytest.fixture

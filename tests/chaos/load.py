@@ -73,6 +73,21 @@ class Load:
             assert time.monotonic() < moment + _PATIENCE_S, self.odd
             time.sleep(0.02)
 
+    def read_back_after(self, moment: float) -> float:
+        """Wait until every bridge reads the store again; return how long that took."""
+        for origin in self.origins:
+            while not self._is_read(origin):
+                assert time.monotonic() < moment + _PATIENCE_S
+        return time.monotonic() - moment
+
+    def _is_read(self, origin: str) -> bool:
+        url = f"{origin}/v1/grants?tenant={TENANT}&limit=1"
+        try:
+            answer = requests.get(url, headers={"Authorization": self.key}, timeout=_PATIENCE_S)
+        except requests.RequestException:
+            return False
+        return answer.status_code == 200
+
     def _work(self) -> None:
         with requests.Session() as http:
             while not self._stop.is_set():

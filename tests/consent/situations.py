@@ -32,7 +32,9 @@ SUB = "110000000000000000001"
 OTHER_SUB = "110000000000000000002"
 
 
-def token(name: str = "t", time: int = NOW - WEEK, scopes: tuple[str, ...] = ()) -> RefreshToken:
+def token(
+    name: str = "t", time: int = NOW - WEEK, scopes: tuple[str, ...] | None = ()
+) -> RefreshToken:
     return RefreshToken(
         sealed=b"",
         mark=name.encode(),

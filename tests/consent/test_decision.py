@@ -134,7 +134,7 @@ def test_a_captured_token_that_waits_for_its_binding_is_a_token() -> None:
 
 def test_a_candidate_may_grant_what_is_lacking() -> None:
     """Who has just consented to more is not asked again before a refresh has told."""
-    widened = grant(State.ACTIVE, CALENDAR, candidates=(token("new", NOW - 1),))
+    widened = grant(State.ACTIVE, CALENDAR, candidates=(token("new", NOW - 1, None),))
     known = situation(widened, needs=(need(DRIVE),), offers=(offer(CALENDAR, DRIVE),))
     assert decide(known).reason is Reason.USABLE
 

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from pathlib import Path
+
 import pytest
 
 from bridge.errors import BridgeError, Code
 from bridge.model import State
 from bridge.secret import fingerprint
+from bridge.store.base import Counted
+from bridge.store.sqlite import SqliteStore
+from bridge.tokens.clients import Clients
+from bridge.tokens.limits import Pace, slices_of
 from bridge.tokens.wire import TokenAnswer, TokenRequest
 from tests.kit import CALENDAR, HOUR, TENANT, World
+from tests.store.backends import FakeClock
 from tests.tokens.support import (
     BOTH,
     at_once,
@@ -52,24 +60,60 @@ def states(bridge: World, subjects: list[str]) -> list[State]:
     return [bridge.grant_of(subject).state for subject in subjects]
 
 
-@pytest.mark.slow
-# On Redis a rate goes by the server's clock, which a test cannot move: with a clock of the test's
-# own, a thread that was held up between reading it and asking the server comes with an old time.
-@pytest.mark.sqlite
-def test_the_rate_is_kept_however_many_grants_expire_together(bridge_world: World) -> None:
-    """200 grants that expire at once are refreshed at no more than the set rate, and all served."""
-    subjects = captured(bridge_world, 200)
-    read_all(bridge_world, subjects)
-    bridge_world.restart(refreshes_per_second=40)
-    bridge_world.clock.advance(2 * HOUR)
-    bridge_world.google.reset_stats()
+@pytest.mark.parametrize("rate", [0.3, 1, 1.9, 7, 19, 20, 32, 38, 50, 106])
+def test_no_second_sees_more_calls_than_the_rate(tmp_path: Path, rate: float) -> None:
+    """Wherever it begins, and though each call may take up to 0.15 s to arrive."""
+    clock = FakeClock()
+    store = SqliteStore(tmp_path / "store.db", clock)
+    limit, window = slices_of(rate)
+    admitted: list[float] = []
+    began = clock.now()
+    while clock.now() < began + 5 * window + 3:
+        while store.count("pace", f"{len(admitted)}", window, limit).admitted:
+            admitted.append(clock.now())
+        clock.advance(window / 20)
+    store.close()
 
-    served = at_once(200, lambda number: outcome(bridge_world, subjects[number]))
+    within = max(1, 1 / rate) + 0.15
+    for at, first in enumerate(admitted):
+        assert sum(1 for time in admitted[at:] if time - first < within - 1e-6) <= max(1, rate)
+    # It is not far below the rate either.
+    assert len(admitted) / (clock.now() - began) > 0.4 * rate
 
-    busiest = bridge_world.google.stats().busiest[f"token {bridge_world.client.client_id}"]
-    assert busiest.calls <= 40
-    assert calls(bridge_world) == 200
-    assert all(isinstance(one, TokenAnswer) for one in served)
+
+@pytest.mark.parametrize(
+    ("rate", "delays", "taken"),
+    [
+        (20, [0.0], 1),
+        (20, [0.3, 0.0], 2),
+        (20, [0.3, 0.3, 0.3, 0.3], 4),
+        (5, [0.3], 1),
+    ],
+)
+def test_a_place_that_came_late_is_given_up_for_another(
+    bridge_world: World, rate: float, delays: list[float], taken: int
+) -> None:
+    """Calls that wait for a slow store do not all go out with those that found it quick.
+
+    Where it is always slow they go out all the same, and so they do where places are rare.
+    """
+    clock = FakeClock()
+    places: list[str] = []
+
+    class SlowStore(SqliteStore):
+        def count(self, key: str, member: str, window: float, limit: int | None = None) -> Counted:
+            counted = super().count(key, member, window, limit)
+            if member and counted.admitted:
+                places.append(member)
+                clock.advance(delays[len(places) - 1])
+            return counted
+
+    store = SlowStore(bridge_world.folder / "places.db", clock)
+    [client, _] = Clients(bridge_world.settings).of(TENANT)
+    Pace(store, clock).take(replace(client, refreshes_per_second=rate), 10)
+    store.close()
+
+    assert len(places) == taken
 
 
 def test_stale_readers_never_wait_for_the_rate_nor_fail_by_it(bridge_world: World) -> None:

@@ -233,6 +233,29 @@ def test_a_rotation_loses_no_token() -> None:
     assert after.state is State.ACTIVE
 
 
+def test_a_rotation_does_not_outrank_a_consent_given_meanwhile() -> None:
+    """What came in while the old token was rotated is tried, and what was compared before is not.
+
+    Tokens of a consent that is older than another one's must not be tried again at each rotation.
+    """
+    grant = lifecycle.prove(
+        admitted(token("narrow", NOW + 1), to=served("t1", CAL, DRIVE)),
+        mark_of("narrow"),
+        (CAL,),
+        NOW,
+    )
+    for name in ("t2", "t3"):
+        rotated = replace(token(name, NOW, Source.ROTATION), scopes=(CAL, DRIVE))
+        grant = lifecycle.rotate(grant, rotated, NOW)
+        assert lifecycle.contenders(grant) == ()
+
+    grant = admitted(token("new", NOW + 1), to=grant)
+
+    assert [t.mark for t in lifecycle.contenders(grant)] == [mark_of("new")]
+    after = lifecycle.prove(grant, mark_of("new"), (CAL, DRIVE), NOW)
+    assert live_of(after) == "new"
+
+
 def test_a_proof_that_shows_lost_scopes_drops_the_cached_tokens() -> None:
     """An access token for "all scopes" means those of its time."""
     grant = served("t1", CAL, DRIVE)
