@@ -11,12 +11,26 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
 
-from bench import capture, expiry_wave, growth, login_keycloak, storm, warm_read
+from bench import (
+    capture,
+    expiry_wave,
+    growth,
+    login_keycloak,
+    storm,
+    warm_read,
+    warm_read_cached,
+    warm_read_redis,
+    workers,
+)
 from bench.harness import Benchmark, Figure, Plan, table
-from bench.wrk import MissingToolError, need_wrk
+from bench.programs import MissingToolError
+from bench.wrk import need_wrk
 
 _BENCHMARKS: Final[Mapping[str, Benchmark]] = {
     "warm_read": warm_read.run,
+    "warm_read_cached": warm_read_cached.run,
+    "warm_read_redis": warm_read_redis.run,
+    "workers": workers.run,
     "storm": storm.run,
     "expiry_wave": expiry_wave.run,
     "capture": capture.run,

@@ -1,4 +1,4 @@
-"""The servers that benchmarks start: the bridge, a hello beside it, a sandbox Google, nginx.
+"""The servers that benchmarks start: the bridge, a hello beside it, a sandbox Google, Redis, nginx.
 
 Owns their processes, from start to a port that answers to the end. `python -m bench.programs` is
 the entry of those that are ours.
@@ -32,6 +32,24 @@ http {{ access_log off; keepalive_requests 100000000;
   server {{ listen 127.0.0.1:{port};
     location / {{ default_type text/plain; return 200 "Hello, world!"; }} }} }}
 """
+
+
+class MissingToolError(RuntimeError):
+    """A system package that a benchmark needs is not installed."""
+
+
+def need(program: str, package: str) -> str:
+    """Return a program's path.
+
+    Raises:
+        MissingToolError: it is not installed.
+    """
+    found = shutil.which(program)
+    if found is None:
+        raise MissingToolError(
+            f"{program} is missing; `apt-get install {package}` or `brew install {package}`"
+        )
+    return found
 
 
 def pinned(core: int | None) -> list[str]:
@@ -72,6 +90,23 @@ def sandbox(folder: Path, accounts: int) -> Iterator[tuple[int, Path]]:
         while not people.exists() and time.monotonic() < until:
             time.sleep(0.05)
         yield port, people
+
+
+@contextmanager
+def redis(folder: Path, *, core: int | None = None) -> Iterator[str]:
+    """Run a Redis that syncs every write to its disk; yield its URL.
+
+    Raises:
+        MissingToolError: it is not installed.
+    """
+    found = need("redis-server", "redis-server")
+    [port] = free_ports(1)
+    where = folder / "redis"
+    where.mkdir()
+    command = [found, "--port", str(port), "--bind", "127.0.0.1", "--dir", str(where.resolve())]
+    command += ["--appendonly", "yes", "--appendfsync", "always", "--save", ""]
+    with _running(command, folder / "redis.log", port, core):
+        yield f"redis://127.0.0.1:{port}"
 
 
 @contextmanager

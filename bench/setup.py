@@ -11,7 +11,7 @@ import secrets
 import socket
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -21,6 +21,7 @@ from bridge.config.keys import generate, write_keys
 from bridge.model import AccessToken, Account, CallerKey, Grant, Source
 from bridge.secret import Secret
 from bridge.services import Services, build
+from bridge.store.recent import KEPT_S
 from bridge.vault import lifecycle
 from bridge.vault.grants import Identity
 from bridge.vault.refresh_tokens import RefreshTokens
@@ -49,6 +50,32 @@ class GoogleApp:
     base_url: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """Where a bridge keeps its grants, and how much of them each of its processes keeps.
+
+    Attributes:
+        url: as in `store.url`.
+        cache_mb: as in `store.cache_mb`.
+    """
+
+    url: str = "sqlite:///bridge.db"
+    cache_mb: int = 0
+
+    @property
+    def store(self) -> str:
+        """What a figure says of the store."""
+        if self.url.startswith("sqlite:"):
+            return "sqlite, WAL, synchronous=FULL"
+        return "redis on loopback TCP, appendfsync=always"
+
+    @property
+    def cache(self) -> str:
+        """What a figure says of the cache."""
+        rows = f"sealed rows for {KEPT_S} s" if self.cache_mb else "none"
+        return f"{rows}; a proven caller is remembered for 0.5 s"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Setup:
     """One bridge's files.
@@ -59,6 +86,7 @@ class Setup:
         app: its Google client.
         hook_secret: of its one tenant.
         workers, threads: of the internal listener.
+        kept: its store.
     """
 
     config: Path
@@ -67,11 +95,25 @@ class Setup:
     hook_secret: str
     workers: int
     threads: int
+    kept: Kept = Kept()
 
     @property
     def store(self) -> Path:
         """The SQLite file."""
         return self.config.with_name("bridge.db")
+
+    def again(self, *, workers: int = 1, cache_mb: int = 0) -> Setup:
+        """Return a second bridge on the same files, with settings that differ."""
+        text = self.config.read_text()
+        for name, old, new in (
+            ("workers", self.workers, workers),
+            ("cache_mb", self.kept.cache_mb, cache_mb),
+        ):
+            text = text.replace(f"{name} = {old}\n", f"{name} = {new}\n")
+        config = self.config.with_name(f"bridge-{workers}-{cache_mb}.toml")
+        config.write_text(text)
+        kept = replace(self.kept, cache_mb=cache_mb)
+        return replace(self, config=config, workers=workers, kept=kept)
 
     @contextmanager
     def services(self) -> Iterator[Services]:
@@ -91,6 +133,7 @@ def set_up(
     workers: int = 1,
     threads: int = 640,
     refreshes_per_second: int = 1000,
+    kept: Kept = Kept(),
 ) -> Setup:
     """Write a bridge's settings and keys into a new folder."""
     folder.mkdir(parents=True)
@@ -107,7 +150,8 @@ def set_up(
         "[public]",
         f'bind = "127.0.0.1:{public_port}"',
         "[store]",
-        "cache_mb = 0",
+        f"url = {json.dumps(kept.url)}",
+        f"cache_mb = {kept.cache_mb}",
         "[google]",
         f"refreshes_per_second = {refreshes_per_second}",
         *([f"base_url = {json.dumps(app.base_url)}"] if app.base_url else []),
@@ -122,7 +166,13 @@ def set_up(
     config.write_text("\n".join(lines) + "\n")
     write_keys(folder / "bridge.keys.json", generate(SystemClock().now()))
     return Setup(
-        config=config, port=port, app=app, hook_secret=secret, workers=workers, threads=threads
+        config=config,
+        port=port,
+        app=app,
+        hook_secret=secret,
+        workers=workers,
+        threads=threads,
+        kept=kept,
     )
 
 

@@ -6,21 +6,16 @@ Owns the command line and the reading of its summary.
 from __future__ import annotations
 
 import json
-import shutil
 import subprocess
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from bench.programs import CLIENT_CORE, pinned
+from bench.programs import CLIENT_CORE, need, pinned
 
 _SCRIPT: Final = Path(__file__).with_name("replay.lua")
 _SUMMARY: Final = "SUMMARY "
-
-
-class MissingToolError(RuntimeError):
-    """A system package that a benchmark needs is not installed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,10 +49,7 @@ def need_wrk() -> str:
     Raises:
         MissingToolError: it is not installed.
     """
-    found = shutil.which("wrk")
-    if found is None:
-        raise MissingToolError("wrk is missing; `apt-get install wrk` or `brew install wrk`")
-    return found
+    return need("wrk", "wrk")
 
 
 def requests_file(path: Path, requests: Iterable[bytes]) -> Path:
@@ -68,10 +60,17 @@ def requests_file(path: Path, requests: Iterable[bytes]) -> Path:
     return path
 
 
-def load(port: int, requests: Path, *, seconds: int, connections: int) -> Load:
-    """Send the requests round and round, as fast as the answers come."""
+def load(
+    port: int,
+    requests: Path,
+    *,
+    seconds: int,
+    connections: int,
+    core: int | None = CLIENT_CORE,
+) -> Load:
+    """Send the requests round and round, as fast as the answers come; a core of None is any."""
     command = [
-        *pinned(CLIENT_CORE),
+        *pinned(core),
         *(need_wrk(), "-t1", f"-c{connections}", f"-d{seconds}s", "--timeout", "10s"),
         *("-s", str(_SCRIPT), f"http://127.0.0.1:{port}", "--", str(requests)),
     ]
