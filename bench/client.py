@@ -33,6 +33,17 @@ class Sample(NamedTuple):
     status: int
 
 
+def whole(received: bytes) -> Answer | None:
+    """Return the answer that these bytes are; None if some of it is still to come."""
+    head, found, rest = received.partition(_END)
+    if not found:
+        return None
+    lowered = head.lower()
+    start = lowered.index(_LENGTH) + len(_LENGTH)
+    length = int(lowered[start:].split(b"\r\n", 1)[0])
+    return Answer(int(head[9:12]), rest) if len(rest) >= length else None
+
+
 class Connection(asyncio.Protocol):
     """One kept connection, one request at a time."""
 
@@ -49,16 +60,11 @@ class Connection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         """Take bytes until the answer is whole."""
         self._received += data
-        head, found, rest = self._received.partition(_END)
-        if not found:
-            return
-        lowered = head.lower()
-        start = lowered.index(_LENGTH) + len(_LENGTH)
-        length = int(lowered[start:].split(b"\r\n", 1)[0])
-        if len(rest) >= length and self._awaited is not None:
+        answer = whole(self._received)
+        if answer is not None and self._awaited is not None:
             awaited, self._awaited, self._received = self._awaited, None, b""
             if not awaited.done():
-                awaited.set_result(Answer(int(head[9:12]), rest))
+                awaited.set_result(answer)
 
     def connection_lost(self, _error: Exception | None) -> None:
         """Fail whoever waits: a server that hangs up has not answered."""

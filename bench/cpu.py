@@ -16,18 +16,24 @@ _USER: Final = 11  # fields of /proc/PID/stat, counted from behind the command's
 _SYSTEM: Final = 12
 
 
+def is_told() -> bool:
+    """Tell whether this machine counts as Linux does."""
+    return _PROC.is_dir()
+
+
 def spent(pid: int) -> float:
     """Return the CPU seconds that a process and its descendants have used; 0 where none tells."""
-    if not _PROC.is_dir():
+    if not is_told():
         return 0.0
-    return sum(_ticks(each) for each in _family(pid)) / os.sysconf("SC_CLK_TCK")
+    return sum(_ticks(each) for each in family(pid)) / os.sysconf("SC_CLK_TCK")
 
 
-def _family(pid: int) -> Iterator[int]:
+def family(pid: int) -> Iterator[int]:
+    """Yield a process and its descendants (Linux)."""
     yield pid
     for path in (_PROC / str(pid) / "task").glob("*/children"):
         for child in path.read_text().split():
-            yield from _family(int(child))
+            yield from family(int(child))
 
 
 def _ticks(pid: int) -> int:

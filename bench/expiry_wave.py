@@ -15,7 +15,7 @@ from bench.client import Sample, paced
 from bench.google import Person, read_people
 from bench.harness import Beside, Figure, Measure, Plan, at_least, at_most, percentile
 from bench.sandbox_control import Stats, stats
-from bench.setup import Grower, Setup, caller_key, random_subject, set_up
+from bench.setup import Grower, Kept, Setup, caller_key, random_subject, set_up
 from bench.wire import token_read
 from bridge.model import Account
 
@@ -28,11 +28,20 @@ _AN_HOUR_AGO_S: Final = 3400
 
 def run(plan: Plan) -> Figure:
     """Measure."""
+    return wave("expiry_wave", plan, Kept())
+
+
+def wave(name: str, plan: Plan, kept: Kept) -> Figure:
+    """Measure on a store."""
     grants, seconds = plan.of(10_000, 2_000), plan.of(40, 10)
     with programs.sandbox(plan.folder, grants) as (sandbox_port, people):
         app, persons = read_people(people, sandbox_port)
         setup = set_up(
-            plan.folder / "bridge", app=app, workers=_WORKERS, refreshes_per_second=_RATE
+            plan.folder / "bridge",
+            app=app,
+            workers=_WORKERS,
+            refreshes_per_second=_RATE,
+            kept=kept,
         )
         reads = _stocked(setup, persons)
         with programs.bridge(setup):
@@ -40,7 +49,7 @@ def run(plan: Plan) -> Figure:
                 setup.port, reads, rate=_READS_PER_SECOND, seconds=seconds, connections=64
             )
         seen = stats(sandbox_port)
-    return _figure(setup, samples, seen, grants, seconds)
+    return _figure(name, setup, samples, seen, (grants, seconds))
 
 
 def _stocked(setup: Setup, persons: list[Person]) -> list[bytes]:
@@ -64,12 +73,15 @@ def _stocked(setup: Setup, persons: list[Person]) -> list[bytes]:
     return reads
 
 
-def _figure(setup: Setup, samples: list[Sample], seen: Stats, grants: int, seconds: int) -> Figure:
+def _figure(
+    name: str, setup: Setup, samples: list[Sample], seen: Stats, size: tuple[int, int]
+) -> Figure:
+    grants, seconds = size
     busiest = seen.busiest["token"].calls if "token" in seen.busiest else 0
     latencies = [sample.seconds for sample in samples]
     rate = seen.refreshes / seconds
     return Figure(
-        name="expiry_wave",
+        name=name,
         value=rate,
         unit="refreshes/s",
         ratio=rate / _RATE,
@@ -89,5 +101,7 @@ def _figure(setup: Setup, samples: list[Sample], seen: Stats, grants: int, secon
             server=f"granian; {_READS_PER_SECOND} reads a second and the sandbox on the same cores",
             workers=setup.workers,
             threads=setup.threads,
+            store=setup.kept.store,
+            cache=setup.kept.cache,
         ),
     )

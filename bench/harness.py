@@ -78,6 +78,7 @@ class Figure:
         against: what `ratio` is a ratio to.
         measures: every number, the headline's too if it has a threshold.
         beside: the conditions.
+        missing: what could not be measured here, and why.
     """
 
     name: str
@@ -87,6 +88,7 @@ class Figure:
     against: str | None
     measures: tuple[Measure, ...]
     beside: Beside
+    missing: tuple[str, ...] = ()
 
     @property
     def passes(self) -> bool:
@@ -103,6 +105,7 @@ class Figure:
             **{measure.name: rounded(measure.value) for measure in self.measures},
             "thresholds": {m.name: str(m.limit) for m in self.measures if m.limit is not None},
             "passes": self.passes,
+            **({"missing": list(self.missing)} if self.missing else {}),
             "beside": asdict(self.beside),
         }
 
@@ -152,6 +155,7 @@ def table(figures: Sequence[Figure]) -> Iterator[str]:
                 f"{'':<12} {measure.name:<26} {rounded(measure.value):>12} {measure.unit:<12} "
                 f"{_judged(measure)}"
             ).rstrip()
+        yield from (f"{'':<12} not measured: {what}" for what in figure.missing)
         its = figure.beside
         yield (
             f"{'':<12} beside: {its.server}; {its.workers} workers x {its.threads} threads; "

@@ -17,11 +17,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
+from bench import cpu
 from bench.setup import Setup, free_ports
 
 CLIENT_CORE: Final = 0
 SERVER_CORE: Final = 1
 _ROOT: Final = Path(__file__).resolve().parent.parent
+BETTER_AUTH: Final = Path(__file__).with_name("better_auth")
 _PATIENCE_S: Final = 60
 _NGINX: Final = """
 worker_processes 1; daemon off; pid {folder}/nginx.pid; error_log {folder}/nginx.log;
@@ -57,6 +59,15 @@ def pinned(core: int | None) -> list[str]:
     if core is None or shutil.which("taskset") is None or (os.cpu_count() or 1) <= core:
         return []
     return ["taskset", "-c", str(core)]
+
+
+def pin(pid: int, core: int) -> None:
+    """Have a process that runs, and its descendants, keep to one core, where that can be done."""
+    if not pinned(core):
+        return
+    for each in cpu.family(pid):
+        command = ["taskset", "-a", "-c", "-p", str(core), str(each)]
+        subprocess.run(command, check=True, capture_output=True)
 
 
 @contextmanager
@@ -107,6 +118,23 @@ def redis(folder: Path, *, core: int | None = None) -> Iterator[str]:
     command += ["--appendonly", "yes", "--appendfsync", "always", "--save", ""]
     with _running(command, folder / "redis.log", port, core):
         yield f"redis://127.0.0.1:{port}"
+
+
+@contextmanager
+def better_auth(folder: Path, users: int, *, core: int | None = None) -> Iterator[tuple[int, int]]:
+    """Run a better-auth with users; yield its process id and its port.
+
+    Who they are it writes to `users.json`.
+
+    Raises:
+        MissingToolError: node is not installed.
+    """
+    [port] = free_ports(1)
+    file = folder / "users.json"
+    command = [need("node", "nodejs"), str(BETTER_AUTH / "server.js"), str(port)]
+    command += [str(folder.resolve() / "better-auth.db"), str(users), str(file.resolve())]
+    with _running(command, folder / "better-auth.log", port, core) as pid:
+        yield pid, port
 
 
 @contextmanager

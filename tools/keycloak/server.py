@@ -28,6 +28,9 @@ _SHOWN_OF_LOG: Final = 3000
 # Where its start is most of its life, code compiled quickly beats code that runs quickly.
 SHORT_LIVED: Final = "-XX:TieredStopAtLevel=1 -Xmx768m"
 LONG_LIVED: Final = "-Xmx1g"
+DEVELOPMENT: Final = ("start-dev",)
+# As far as production can be had without TLS and a database server.
+PRODUCTION: Final = ("start", "--http-enabled=true", "--hostname-strict=false", "--cache=local")
 
 
 class KeycloakFailedError(Exception):
@@ -36,9 +39,10 @@ class KeycloakFailedError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Home:
-    """A Keycloak's folder."""
+    """A Keycloak's folder, and the words that it is started with."""
 
     folder: Path
+    start: tuple[str, ...] = DEVELOPMENT
 
     @classmethod
     def made(cls, distribution: Path, folder: Path) -> Home:
@@ -111,7 +115,7 @@ def running(
     port = port or free_port()
     log = home.folder.with_name(f"{home.folder.name}.log")
     command = [
-        *(str(home.folder / "bin" / "kc.sh"), "start-dev", "--import-realm"),
+        *(str(home.folder / "bin" / "kc.sh"), *home.start, "--import-realm"),
         *("--http-host=127.0.0.1", f"--http-port={port}", f"--http-management-port={free_port()}"),
         "--health-enabled=true",
         *options,
