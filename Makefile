@@ -49,7 +49,7 @@ soak: $(READY) ## the long forms of the tests
 	$(BIN)/pytest -m "soak and not sqlite" --store redis -v tests/tokens
 
 bench: $(READY) ## measure, print a table, write bench/latest.json
-	tools/system-packages wrk:wrk nginx-light:nginx \
+	tools/system-packages wrk:wrk nginx-light:nginx redis-server:redis-server nodejs:node npm:npm \
 	  default-jdk-headless:javac maven:mvn postgresql:pg_ctlcluster
 	$(BIN)/python -m bench
 
@@ -60,4 +60,4 @@ lock: $(READY) ## pin the newest versions that pyproject.toml allows
 	  --no-annotate --no-header pyproject.toml --group dev -c requirements.lock -o requirements-dev.lock
 
 clean: ## remove what the targets made
-	rm -rf $(VENV) dist build hooks/keycloak/target .coverage* .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) dist build hooks/keycloak/target bench/better_auth/node_modules .coverage* .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -31,7 +31,7 @@ _USERS: Final = 100
 _REALM: Final = "peer"
 _LIFE_S: Final = 7200
 # One core serves: a collector that has threads of its own beside it costs more than it saves.
-_JAVA: Final = "-Xms1g -Xmx1g -XX:+UseSerialGC"
+_JAVA: Final = "-Xms1g -Xmx1g -XX:-UseG1GC -XX:+UseSerialGC"
 
 
 @contextmanager
@@ -42,8 +42,9 @@ def keycloak(folder: Path) -> Iterator[Peer]:
         UnavailableError: it cannot be fetched here.
     """
     try:
+        programs.need("java", "default-jre-headless")
         fetched = distribution.fetched()
-    except distribution.UnavailableError as error:
+    except (programs.MissingToolError, distribution.UnavailableError) as error:
         raise UnavailableError(str(error)) from None
     [port] = free_ports(1)
     with ExitStack() as stack:
