@@ -12,6 +12,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
+from urllib.parse import urlsplit
 
 from bench import programs
 from bench.peer import Peer, UnavailableError
@@ -99,8 +100,8 @@ def _read(app: App, google: SandboxServer, issuer: str) -> bytes:
         visitor.close()
     if not isinstance(arrival, SignedIn):
         raise TypeError(f"the peer's user was not signed in: {arrival}")
-    path = f"{issuer.partition('localhost')[2].partition('/')[2]}/broker/google/token"
+    url = urlsplit(f"{issuer}/broker/google/token")
     return (
-        f"GET /{path} HTTP/1.1\r\nHost: localhost\r\n"
+        f"GET {url.path} HTTP/1.1\r\nHost: {url.netloc}\r\n"
         f"Authorization: Bearer {arrival.tokens['access_token']}\r\n\r\n"
     ).encode()

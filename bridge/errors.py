@@ -128,6 +128,18 @@ class BridgeError(Exception):
         """How this error is answered."""
         return ANSWERS[self.code]
 
+    def again(self) -> BridgeError:
+        """Return an error of the same content: one raised by many threads would mix tracebacks."""
+        return BridgeError(
+            self.code,
+            self.public,
+            reason=self.reason,
+            field=self.field,
+            action=self.action,
+            retry_after=self.retry_after,
+            context=self.context,
+        )
+
 
 def invalid(public: str, *, field: str | None = None) -> BridgeError:
     """Return the error for a request that the sender must mend."""

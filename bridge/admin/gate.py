@@ -18,6 +18,7 @@ from bridge.errors import BridgeError, Code
 from bridge.google.transport import Transport
 from bridge.model import Caller, CallerKey
 from bridge.secret import Secret
+from bridge.store.turns import Turns
 from bridge.vault.callers import Callers
 
 REMEMBERED_S: Final = 0.5
@@ -40,6 +41,7 @@ class Gate:
         self._callers = callers
         self._jwt_callers = JwtCallers(issuers, transport, clock)
         self._clock = clock
+        self._turns = Turns()
         self._remembered: dict[bytes, tuple[float, Caller]] = {}
 
     def admit(self, authorization: str | None) -> Caller:
@@ -57,11 +59,20 @@ class Gate:
             raise _unknown()
         # By hash: a memory of credentials would be worth stealing.
         name = hashlib.sha256(credential.encode()).digest()
-        now = self._clock.monotonic()
+        caller = self._known(name)
+        if caller is not None:
+            return caller
+        # A caller's thousand threads would all find it forgotten at the same moment.
+        with self._turns.of(name):
+            return self._known(name) or self._looked_up(name, Secret(credential))
+
+    def _known(self, name: bytes) -> Caller | None:
         held = self._remembered.get(name)
-        if held is not None and held[0] > now:
-            return held[1]
-        caller = self._proven(Secret(credential))
+        return held[1] if held is not None and held[0] > self._clock.monotonic() else None
+
+    def _looked_up(self, name: bytes, credential: Secret) -> Caller:
+        now = self._clock.monotonic()
+        caller = self._proven(credential)
         self._remember(name, now, caller)
         return caller
 

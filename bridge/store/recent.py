@@ -13,6 +13,7 @@ from typing import Final, NamedTuple, TypeVar
 
 from bridge import metrics
 from bridge.store.base import Delete, Op, Query, Ref, Row
+from bridge.store.turns import Turns
 
 KEPT_S: Final = 0.8
 """Seconds from before a read; with the time to answer from it, a change is seen within one."""
@@ -36,6 +37,7 @@ class Recent:
 
     Attributes:
         hits, misses: how many reads were answered from here, and how many were not.
+        turns: of those who look for what is not here.
     """
 
     def __init__(self, room: int, monotonic: Callable[[], float]) -> None:
@@ -45,6 +47,7 @@ class Recent:
         self._room = room
         self._monotonic = monotonic
         self._lock = threading.Lock()
+        self.turns = Turns()
         # In the order of their ends: each is kept equally long.
         self._kept: dict[_Key, _Kept] = {}
         self._size = 0
@@ -53,13 +56,27 @@ class Recent:
         self._changes = 0
 
     def read(self, key: _Key, fetch: Callable[[], Sequence[Row]]) -> Sequence[Row]:
-        """Return what was found for `key` a moment ago, or else what `fetch` finds."""
-        now = self._monotonic()
-        kept = self._kept.get(key)
-        if kept is not None and kept.until > now:
-            self.hits += 1
-            metrics.count(metrics.CACHE, "hit")
+        """Return what was found for `key` a moment ago, or else what `fetch` finds.
+
+        Thousands who look for the same at the same moment would all find nothing, and all fetch it.
+        """
+        kept = self._fresh(key)
+        if kept is not None:
             return kept.rows
+        with self.turns.of(key):
+            kept = self._fresh(key)
+            return self._fetched(key, fetch) if kept is None else kept.rows
+
+    def _fresh(self, key: _Key) -> _Kept | None:
+        kept = self._kept.get(key)
+        if kept is None or kept.until <= self._monotonic():
+            return None
+        self.hits += 1
+        metrics.count(metrics.CACHE, "hit")
+        return kept
+
+    def _fetched(self, key: _Key, fetch: Callable[[], Sequence[Row]]) -> Sequence[Row]:
+        now = self._monotonic()
         self.misses += 1
         metrics.count(metrics.CACHE, "miss")
         changes = self._changes

@@ -61,7 +61,7 @@ class Flight:
             self._wait(turn, seconds)
         try:
             if self._error is not None:
-                raise _again(self._error)
+                raise self._error.again()
             yield
         finally:
             self._call_next()
@@ -160,16 +160,3 @@ def _taken(places: threading.BoundedSemaphore) -> Iterator[None]:
         yield
     finally:
         places.release()
-
-
-def _again(error: BridgeError) -> BridgeError:
-    """Return an error of the same content: one raised by many threads would mix tracebacks."""
-    return BridgeError(
-        error.code,
-        error.public,
-        reason=error.reason,
-        field=error.field,
-        action=error.action,
-        retry_after=error.retry_after,
-        context=error.context,
-    )

@@ -85,29 +85,39 @@ class TokenService:
 
     def _read(self, caller: Caller, request: TokenRequest) -> TokenAnswer:
         demand = demand_of(caller, request)
-        if self.recent is not None and (answer := self._recently(self.recent, demand)) is not None:
-            return answer
-        held, look = self._seen(demand)
+        held, look = self._recently(demand) or self._seen(demand)
         for tries in range(_MOST_ROUNDS):
             if (access := _servable(look, has_tried=tries > 0)) is not None:
                 return self._answer(held.record, access, demand)
             with self._refreshed(held, look, demand):
-                held, look = self._seen(demand)
+                held, look = self._served_lately(demand) or self._seen(demand)
         raise BridgeError(
             Code.UPSTREAM_UNAVAILABLE, "The grant keeps changing; try again.", retry_after=1
         )
 
-    def _recently(self, recent: Grants, demand: Demand) -> TokenAnswer | None:
-        """Answer from what was read a moment ago; None where anything but a fresh token is due."""
+    def _recently(self, demand: Demand) -> tuple[Held[Grant], Look] | None:
+        """Return what was read a moment ago, if it has a fresh token or calls for a new one.
+
+        Whoever refreshes reads the store itself before; so do those who are refused, because it may
+        have been mended meanwhile, and what is noted, is noted of the present.
+        """
+        if self.recent is None:
+            return None
         try:
-            held = _named(recent, demand)
+            held = _named(self.recent, demand)
             look = self.look(held.record, demand)
         except BridgeError:
-            # It may have been mended meanwhile; and what is noted, is noted of the present.
             return None
-        if look.freshness is not Freshness.FRESH or look.access is None:
-            return None
-        return self._answer(held.record, look.access, demand)
+        is_due = look.freshness is Freshness.INVALID and look.failure is None
+        return (held, look) if is_due or look.freshness is Freshness.FRESH else None
+
+    def _served_lately(self, demand: Demand) -> tuple[Held[Grant], Look] | None:
+        """Return what was read a moment ago, if it has a fresh token.
+
+        Of thousands who waited for one, a few ask the store.
+        """
+        seen = self._recently(demand)
+        return seen if seen is not None and seen[1].freshness is Freshness.FRESH else None
 
     def find(self, demand: Demand) -> Held[Grant]:
         """Return the grant that a demand means."""
