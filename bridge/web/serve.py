@@ -42,7 +42,7 @@ _BACKLOG: Final = 2048
 _CONNECTIONS: Final = 16_384
 _NO_HEADER: Final = "HTTP_PROXY"  # nobody reads it as one, and the way to Google may need it
 _MORE_TO_STOP_S: Final = 5
-_SWITCH_S: Final = 0.1
+_SWITCH_S: Final = 0.5
 
 
 def serve(path: Path | None, environ: Mapping[str, str], on_ready: Callable[[], None]) -> bool:

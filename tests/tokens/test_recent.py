@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import pytest
 
 from bridge.errors import BridgeError, Code
 from bridge.secret import fingerprint
 from bridge.services import Services, build
+from bridge.store.base import Query, Ref, Row
+from bridge.store.sqlite import SqliteStore
 from bridge.store.watched import WatchedStore
-from tests.kit import World
+from tests.kit import CALENDAR, HOUR, World
+from tests.tokens.support import at_once, proven
 
 
 def recent_of(services: Services) -> tuple[int, int]:
@@ -99,3 +102,36 @@ def test_a_rejected_token_is_not_served_again(bridge_world: World) -> None:
     bridge_world.read("u1")
     second = bridge_world.read("u1", rejected=fingerprint(first.access_token))
     assert second.access_token.reveal() != first.access_token.reveal()
+
+
+class Counting(SqliteStore):
+    """A store that counts how often it is asked for rows."""
+
+    asked = 0
+
+    def get(self, ref: Ref) -> Row | None:
+        self.asked += 1
+        return super().get(ref)
+
+    def list(self, query: Query) -> Sequence[Row]:
+        self.asked += 1
+        return super().list(query)
+
+
+@pytest.mark.sqlite
+def test_of_a_crowd_that_waits_for_a_token_few_ask_the_store(bridge_world: World) -> None:
+    """Forty readers of an expired token are served by one refresh and a few reads."""
+    proven(bridge_world, "u1")
+    bridge_world.clock.advance(2 * HOUR)
+    bridge_world.google.hold("token", seconds=0.5)
+    store = bridge_world.services.store
+    assert isinstance(store, WatchedStore)
+    counting = Counting(bridge_world.settings.store.path, bridge_world.clock)
+    behind, store.inner = store.inner, counting
+    try:
+        answers = at_once(40, lambda _: bridge_world.read("u1", CALENDAR))
+    finally:
+        store.inner = behind
+        counting.close()
+    assert len({answer.access_token.reveal() for answer in answers}) == 1
+    assert 0 < counting.asked < 20
