@@ -73,7 +73,6 @@ def keycloak(folder: Path) -> Iterator[Peer]:
             )
         )
         reads = [_read(app, google, issuer) for _ in range(_USERS)]
-        programs.pin(server.process.pid, programs.SERVER_CORE)
         yield Peer(server.process.pid, port, requests_file(folder / "keycloak-reads", reads))
 
 

@@ -22,6 +22,8 @@ from bench.warm_read_cached import CACHE_MB
 from bench.wrk import load, requests_file
 
 _BRIDGE: Final = "bridge"
+_WARM_UP_S: Final = 5
+_WARM_UP_LOADS: Final = 30
 _PEERS: Final[Mapping[str, tuple[Callable[[Path], AbstractContextManager[Peer]], float]]] = {
     "keycloak": (keycloak, 4),
     "better_auth": (better_auth, 30),
@@ -49,13 +51,26 @@ def run(plan: Plan) -> Figure:
 
 def _rounds(plan: Plan, servers: Mapping[str, Peer]) -> dict[str, list[Seen]]:
     for server in servers.values():
-        # Long enough for Java's compiler to be done with what is hot.
-        load(server.port, server.reads, seconds=plan.of(40, 15), connections=CONNECTIONS)
+        _warm_up(server, plan.of(100_000, 20_000))
+    for server in servers.values():
+        programs.pin(server.pid, programs.SERVER_CORE)
     rounds: dict[str, list[Seen]] = {name: [] for name in servers}
     for _ in range(plan.of(5, 3)):
         for name, server in servers.items():
             rounds[name].append(seen(server.pid, server.port, server.reads, plan.of(6, 4)))
     return rounds
+
+
+def _warm_up(server: Peer, requests: int) -> None:
+    """Load a server until Java's compiler would be done with what is hot, on all cores."""
+    done = 0
+    for _ in range(_WARM_UP_LOADS):
+        one = load(
+            server.port, server.reads, seconds=_WARM_UP_S, connections=CONNECTIONS, core=None
+        )
+        done += one.requests
+        if done >= requests:
+            return
 
 
 def _figure(setup: Setup, rounds: Mapping[str, list[Seen]], missing: list[str]) -> Figure:
