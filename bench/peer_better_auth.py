@@ -6,7 +6,6 @@ Its users and their tokens are made by its own code (`better_auth/server.js`).
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,6 +18,7 @@ from bench.wire import post
 from bench.wrk import requests_file
 
 _USERS: Final = 100
+_OLDEST_NODE: Final = 20
 _SHOWN_OF_OUTPUT: Final = 500
 _PATH: Final = "/api/auth/get-access-token"
 
@@ -47,18 +47,19 @@ def better_auth(folder: Path) -> Iterator[Peer]:
 
 def _install() -> None:
     """Install what the lock file names, unless it is there."""
+    try:
+        node, npm = programs.need("node", "nodejs"), programs.need("npm", "npm")
+    except programs.MissingToolError as error:
+        raise UnavailableError(str(error)) from None
+    version = subprocess.run([node, "--version"], check=True, capture_output=True, text=True).stdout
+    if int(version.removeprefix("v").partition(".")[0]) < _OLDEST_NODE:
+        raise UnavailableError(f"needs Node {_OLDEST_NODE} or later, here is {version.strip()}")
     place = programs.BETTER_AUTH
     done, lock = place / "node_modules" / ".package-lock.json", place / "package-lock.json"
     if done.exists() and done.stat().st_mtime >= lock.stat().st_mtime:
         return
-    try:
-        command = [programs.need("npm", "npm"), "ci", "--no-audit", "--no-fund"]
-        programs.need("node", "nodejs")
-    except programs.MissingToolError as error:
-        raise UnavailableError(str(error)) from None
-    ended = subprocess.run(
-        command, cwd=place, env=os.environ.copy(), capture_output=True, text=True, check=False
-    )
+    command = [npm, "ci", "--no-audit", "--no-fund"]
+    ended = subprocess.run(command, cwd=place, capture_output=True, text=True, check=False)
     if ended.returncode:
         said = (ended.stdout + ended.stderr)[-_SHOWN_OF_OUTPUT:]
         raise UnavailableError(f"`npm ci` failed. It said:\n{said}")
