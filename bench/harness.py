@@ -147,18 +147,18 @@ def rounded(value: float) -> float:
 
 def table(figures: Sequence[Figure]) -> Iterator[str]:
     """Yield the lines of the table: one a measure, with its threshold beside it."""
-    yield f"{'benchmark':<12} {'measure':<26} {'value':>12} {'unit':<12} {'threshold':<10} verdict"
+    yield f"{'benchmark':<18} {'measure':<22} {'value':>12} {'unit':<12} {'threshold':<10} verdict"
     for figure in figures:
-        yield f"{figure.name:<12} {'value':<26} {rounded(figure.value):>12} {figure.unit:<12}"
+        yield f"{figure.name:<18} {'value':<22} {rounded(figure.value):>12} {figure.unit:<12}"
         for measure in figure.measures:
             yield (
-                f"{'':<12} {measure.name:<26} {rounded(measure.value):>12} {measure.unit:<12} "
+                f"{'':<18} {measure.name:<22} {rounded(measure.value):>12} {measure.unit:<12} "
                 f"{_judged(measure)}"
             ).rstrip()
-        yield from (f"{'':<12} not measured: {what}" for what in figure.missing)
+        yield from (f"{'':<18} not measured: {what}" for what in figure.missing)
         its = figure.beside
         yield (
-            f"{'':<12} beside: {its.server}; {its.workers} workers x {its.threads} threads; "
+            f"{'':<18} beside: {its.server}; {its.workers} workers x {its.threads} threads; "
             f"{its.store}; cache: {its.cache}; Python {its.python}, {its.cpus} CPUs"
         )
 
