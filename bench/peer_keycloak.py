@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -25,7 +25,7 @@ from bridge.sandbox.relying_party import SignedIn
 from tools.keycloak import distribution
 from tools.keycloak.realm import Realm, google_of, named, shipped, with_oidc, without_provider
 from tools.keycloak.relying_app import SECRET, App
-from tools.keycloak.server import PRODUCTION, Home, running
+from tools.keycloak.server import PRODUCTION, Home, Keycloak, KeycloakFailedError, running
 from tools.keycloak.visitor import Visitor
 
 _USERS: Final = 100
@@ -40,7 +40,7 @@ def keycloak(folder: Path) -> Iterator[Peer]:
     """Run one whose users' tokens are fresh.
 
     Raises:
-        UnavailableError: it cannot be fetched here.
+        UnavailableError: it cannot be fetched here, or does not start.
     """
     try:
         programs.need("java", "default-jre-headless")
@@ -58,22 +58,38 @@ def keycloak(folder: Path) -> Iterator[Peer]:
         home = replace(Home.made(fetched, folder / "keycloak"), start=PRODUCTION)
         home.add_realm(_REALM, json.dumps(_realm(google.url, client)))
         server = stack.enter_context(
-            running(
+            _started(
                 home,
-                ["--db=dev-mem", "--log-level=warn"],
-                admin_password=secrets.token_urlsafe(),
-                port=port,
-                environment={
+                port,
+                {
                     "GOOGLE_CLIENT_ID": client.client_id,
                     "GOOGLE_SCOPES": f"openid profile email {CALENDAR}",
                     "SAMPLE_APP_URL": app.url,
                     "SAMPLE_APP_SECRET": SECRET,
                 },
-                java=_JAVA,
             )
         )
         reads = [_read(app, google, issuer) for _ in range(_USERS)]
         yield Peer(server.process.pid, port, requests_file(folder / "keycloak-reads", reads))
+
+
+@contextmanager
+def _started(home: Home, port: int, environment: Mapping[str, str]) -> Iterator[Keycloak]:
+    with ExitStack() as stack:
+        try:
+            server = stack.enter_context(
+                running(
+                    home,
+                    ["--db=dev-mem", "--log-level=warn"],
+                    admin_password=secrets.token_urlsafe(),
+                    port=port,
+                    environment=environment,
+                    java=_JAVA,
+                )
+            )
+        except KeycloakFailedError as error:
+            raise UnavailableError(str(error)) from None
+        yield server
 
 
 def _realm(google: str, client: Client) -> Realm:
