@@ -127,6 +127,7 @@ class Services:
 
     def prove(self) -> None:
         """Prove the store without beginning anything; raises as `start`."""
+        self.opening.prove_writing()
         self.opening.prove_keys()
         self.opening.advance(self.settings.witness_file)
 

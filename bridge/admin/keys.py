@@ -90,7 +90,10 @@ class KeyAdmin:
             keys.with_first(chosen)
         self._wait(_record_keys, lambda known: chosen in known, f"does not know {chosen} yet")
         with editing_keys(self.path) as keys:
-            write_keys(self.path, keys.with_first(chosen))
+            first = keys.with_first(chosen)
+            # It may be back after a retirement, whole or begun.
+            self.rotation.open_key(chosen)
+            write_keys(self.path, first)
         self.reload()
         self.opening.prove_keys()
         self._wait(
@@ -159,7 +162,7 @@ class KeyAdmin:
                 Code.CONFLICT,
                 "A running bridge still writes with this key; see `bridge keys list`.",
             )
-        if self.rotation.uses(key_id):
+        if not self.rotation.close_key(key_id):
             raise BridgeError(
                 Code.CONFLICT,
                 "Records are still sealed under this key; run `bridge keys rotate` first.",

@@ -43,6 +43,8 @@ class Restored:
             BridgeError: `key_unavailable`, if a grant's key is not here; `store_unavailable`.
         """
         now = int(self.clock.now())
+        # The store may be from when the present key was on its way out.
+        self.opening.allow_writing()
         doubted = 0
         for held in self.grants.everywhere():
             doubt = self.grants.update(

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from typing import ClassVar, NamedTuple, Protocol
 
 import msgspec
 
@@ -160,19 +160,37 @@ class GuardConflictError(Exception):
 class StoreUnavailableError(BridgeError):
     """The backend cannot be reached or cannot write now; the same call may succeed later."""
 
+    told: ClassVar[str] = "The store cannot be reached or written now; try again shortly."
+
     def __init__(self, detail: str) -> None:
         super().__init__(
-            Code.STORE_UNAVAILABLE,
-            "The store cannot be reached or written now; try again shortly.",
-            retry_after=1,
-            context={"detail": detail},
+            Code.STORE_UNAVAILABLE, self.told, retry_after=1, context={"detail": detail}
         )
+
+
+class KeyClosedError(StoreUnavailableError):
+    """A row was to be written under a key that is closed; nothing was done.
+
+    The same row will never be written. The same request is, once its process has read the key file
+    anew, which takes a second, and seals with another key.
+
+    Attributes:
+        key_id: the key.
+    """
+
+    told = "A key that this was sealed with takes no more writes; try again shortly."
+
+    def __init__(self, key_id: str) -> None:
+        super().__init__(f"the key {key_id} is closed")
+        self.key_id = key_id
 
 
 class Store(Protocol):
     """What a backend can do. Safe for use by many threads and many processes at once.
 
-    Every method raises StoreUnavailableError when the backend is down.
+    Every method raises StoreUnavailableError when the backend is down. `put`, `replace`,
+    `claim_once` and `commit` raise KeyClosedError, and do nothing, where they would write a row
+    whose key is closed; a conflict goes before it.
     """
 
     def get(self, ref: Ref) -> Row | None:
@@ -249,6 +267,22 @@ class Store(Protocol):
         then tells whether one more would be let in. Times are the wall clock's; a member from the
         future, after that clock was set back, counts as present.
         """
+        ...
+
+    def close_key(self, key_id: str) -> None:
+        """Let no row be written under a key any more, by any process; rows that are there stay.
+
+        From its return on, what lists no row of this key stays true, whoever sealed a row before
+        and commits it late. `load` alone goes on. Closing a closed key changes nothing.
+        """
+        ...
+
+    def open_key(self, key_id: str) -> None:
+        """Let rows be written under a key again; nothing if it is not closed."""
+        ...
+
+    def closed_keys(self) -> Sequence[str]:
+        """Return the keys that are closed, in order."""
         ...
 
     def kinds(self) -> Sequence[str]:

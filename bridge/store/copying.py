@@ -27,7 +27,7 @@ class Difference:
 
     Attributes:
         rows: of the source.
-        wrong: missing in the target, or other there.
+        wrong: missing in the target, or other there; keys that are not closed there too.
         surplus: in the target alone.
     """
 
@@ -51,12 +51,13 @@ class Copying:
         self._progress = progress
 
     def copy(self, kinds: Iterable[str]) -> Difference:
-        """Write and remove in the target until it has the rows of the source.
+        """Write and remove in the target until it has the rows of the source, and its closed keys.
 
         Raises:
             StoreUnavailableError: one of the two is away; what was written stays.
         """
         found = Difference()
+        self._closed_keys()
         for kind in kinds:
             self._order(kind)
             self._rows(kind, found)
@@ -65,6 +66,9 @@ class Copying:
     def compare(self, kinds: Iterable[str]) -> Difference:
         """Return what differs, and change nothing. Raises as `copy`."""
         found = Difference()
+        closed, closed_there = self._closed()
+        found.wrong += len(closed - closed_there)
+        found.surplus += len(closed_there - closed)
         for kind in kinds:
             for source, target in _pairs(
                 _by_position(self._source, kind), _by_position(self._target, kind)
@@ -75,6 +79,20 @@ class Copying:
             ):
                 self._count(found, source, target)
         return found
+
+    def _closed_keys(self) -> None:
+        """Close the same keys: what was retired stays so, and what is in use can be written with.
+
+        The target may be where the source once came from, and have closed what is in use again.
+        """
+        closed, closed_there = self._closed()
+        for key_id in sorted(closed - closed_there):
+            self._target.close_key(key_id)
+        for key_id in sorted(closed_there - closed):
+            self._target.open_key(key_id)
+
+    def _closed(self) -> tuple[set[str], set[str]]:
+        return set(self._source.closed_keys()), set(self._target.closed_keys())
 
     def _order(self, kind: str) -> None:
         """Write the appended rows that lack their positions, and remove those that have others."""

@@ -15,6 +15,7 @@ a store fail-over, not spread; stores of different prefixes spread over its shar
 | `x:` kind | sorted set | places, by expiry |
 | `p:` kind | sorted set | places of appended rows, by position |
 | `k` | set | the kinds, as they are |
+| `z` | set | the keys that nothing is written under any more |
 | `l` | hash | the leases, by name |
 | `n:fence`, `n:position`, `n:checked` | string | numbers that only grow |
 | `w:` key | sorted set | a window's members, by their time |
@@ -53,6 +54,11 @@ class Names:
     def kinds(self) -> bytes:
         """The key of the kinds that there are."""
         return self.base + b":k"
+
+    @property
+    def closed_keys(self) -> bytes:
+        """The key of the record keys that are closed for writing."""
+        return self.base + b":z"
 
     @property
     def changed(self) -> bytes:

@@ -8,12 +8,13 @@ verifies each row all the same.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Final
+from typing import Any, Final
 
 from bridge.store.base import (
     Append,
     Delete,
     GuardConflictError,
+    KeyClosedError,
     Op,
     Put,
     Query,
@@ -26,13 +27,14 @@ from bridge.store.redis_calls import Argument, Calls, Script
 from bridge.store.redis_names import Names, escaped, partition_range, place, unescaped
 from bridge.store.redis_rows import packed, unpacked, unpacked_at
 
-_COMMIT: Final = Script("rows", "commit")
-_CLAIM: Final = Script("rows", "claim")
+_COMMIT: Final = Script("rows", "closed", "commit")
+_CLAIM: Final = Script("rows", "closed", "claim")
 _LIST: Final = Script("rows", "filter", "list")
 _ORDER: Final = Script("rows", "filter", "order")
 _SWEEP: Final = Script("rows", "sweep")
 _LOAD: Final = Script("rows", "load")
 _UNLOAD: Final = Script("rows", "unload")
+_CLOSE_KEY: Final = Script("close_key")
 _NO_GUARD: Final = (b"", b"", b"")
 _GUARD_FAULT: Final = -1
 # A script holds up everybody: a scan stops after this many rows, a millisecond or two, and goes on
@@ -100,6 +102,7 @@ class Records:
     def claim_once(self, row: Row) -> Row | None:
         """Insert a row if there is none. Returns None to the one winner, else the row there is."""
         found = self._calls.write(_CLAIM, escaped(row.ref.kind), place(row.ref), packed(row))
+        _refuse_closed(found)
         return None if found is None else unpacked(row.ref, found)
 
     def commit(self, ops: Sequence[Op], guard: Row | None = None) -> None:
@@ -112,16 +115,27 @@ class Records:
             guarded = escaped(guard.ref.kind), place(guard.ref), packed(guard)
         steps = (argument for op in ops for argument in _step(op))
         fault = self._calls.write(_COMMIT, *guarded, *steps)
+        _refuse_closed(fault)
         if fault == _GUARD_FAULT:
             raise GuardConflictError
         if fault:
             raise StoreConflictError(refs[fault - 1])
 
+    def close_key(self, key_id: str) -> None:
+        """Let no row be written under a key any more."""
+        self._calls.write(_CLOSE_KEY, key_id, "1")
+
+    def open_key(self, key_id: str) -> None:
+        """Let rows be written under a key again."""
+        self._calls.write(_CLOSE_KEY, key_id, "")
+
+    def closed_keys(self) -> Sequence[str]:
+        """Return the keys that are closed, in order."""
+        return sorted(found.decode() for found in self._members(self._names.closed_keys))
+
     def kinds(self) -> Sequence[str]:
         """Return the kinds of all rows that were ever written, in order."""
-        key = self._names.kinds
-        found = self._calls.run(lambda client, _: client.execute_command("SMEMBERS", key))
-        return sorted(map(unescaped, found))
+        return sorted(map(unescaped, self._members(self._names.kinds)))
 
     def load(self, rows: Sequence[Row]) -> None:
         """Write rows of another store as they are."""
@@ -151,6 +165,12 @@ class Records:
                 break
         return swept
 
+    def _members(self, key: bytes) -> Iterable[bytes]:
+        found: Iterable[bytes] = self._calls.run(
+            lambda client, _: client.execute_command("SMEMBERS", key)
+        )
+        return found
+
     def _index(self, query: Query) -> bytes:
         """Return the key, without its first part, of the most selective index."""
         kind = query.kind
@@ -174,6 +194,12 @@ def _filters(query: Query) -> Iterable[Argument]:
     for value in filters:
         yield "" if value is None else "="
         yield "" if value is None else value
+
+
+def _refuse_closed(answer: Any) -> None:  # noqa: ANN401 - Lua's value
+    """Check what a script that writes rows answered. Raises KeyClosedError."""
+    if isinstance(answer, list):
+        raise KeyClosedError(answer[0].decode())
 
 
 def _step(op: Op) -> tuple[Argument, ...]:

@@ -24,6 +24,7 @@ from bridge.store.base import (
     Row,
     StoreUnavailableError,
 )
+from bridge.store.sqlite_closed_keys import ClosedKeys
 from bridge.store.sqlite_connections import LOCK_BUDGET, Connections
 from bridge.store.sqlite_counters import Counters
 from bridge.store.sqlite_leases import Leases, boot_id
@@ -55,6 +56,7 @@ class SqliteStore:
         self._records = Records(self._connections)
         self._leases = Leases(self._connections, clock, boot or boot_id())
         self._counters = Counters(self._connections, clock)
+        self._closed_keys = ClosedKeys(self._connections)
 
     def get(self, ref: Ref) -> Row | None:
         """Return the row, or None."""
@@ -102,6 +104,18 @@ class SqliteStore:
     def count(self, key: str, member: str, window: float, limit: int | None = None) -> Counted:
         """Add `member` and count distinct members of the last `window` seconds."""
         return self._counters.count(key, member, window, limit)
+
+    def close_key(self, key_id: str) -> None:
+        """Let no row be written under a key any more, by any process."""
+        self._closed_keys.close(key_id)
+
+    def open_key(self, key_id: str) -> None:
+        """Let rows be written under a key again."""
+        self._closed_keys.open(key_id)
+
+    def closed_keys(self) -> Sequence[str]:
+        """Return the keys that are closed, in order."""
+        return self._closed_keys.every()
 
     def kinds(self) -> Sequence[str]:
         """Return the kinds of all rows that were ever written, in order."""

@@ -22,6 +22,7 @@ from bridge.store.base import (
     Row,
     StoreConflictError,
 )
+from bridge.store.sqlite_closed_keys import refuse_closed
 from bridge.store.sqlite_connections import Connections
 from bridge.store.sqlite_queries import COLUMNS, Listings, listing, listings_of
 
@@ -138,7 +139,10 @@ class Records:
         kind = self._kind(row.ref.kind)
 
         def claim(connection: sqlite3.Connection) -> Row | None:
-            return None if _insert(connection, kind, row) else _there(connection, kind, row.ref)
+            if not _insert(connection, kind, row):
+                return _there(connection, kind, row.ref)
+            refuse_closed(connection, (row,))
+            return None
 
         return self._connections.write(claim)
 
@@ -151,11 +155,13 @@ class Records:
         guarded = None if guard is None else (self._kind(guard.ref.kind), guard)
 
         def do(connection: sqlite3.Connection) -> None:
-            if guarded is not None:
-                _guard(connection, *guarded)
+            written = [op.row for op in ops if not isinstance(op, Delete)]
+            if guarded is not None and _guard(connection, *guarded):
+                written.append(guarded[1])
             for kind, ref, op in steps:
                 if not _apply(connection, kind, op):
                     raise StoreConflictError(ref)
+            refuse_closed(connection, written)
 
         self._connections.write(do)
 
@@ -221,11 +227,13 @@ def _place(row: Row) -> Ref:
     return row.ref
 
 
-def _guard(connection: sqlite3.Connection, kind: int, guard: Row) -> None:
+def _guard(connection: sqlite3.Connection, kind: int, guard: Row) -> bool:
+    """Insert a guard, and tell whether it was not there."""
     if _insert(connection, kind, guard):
-        return
+        return True
     if _there(connection, kind, guard.ref).body != guard.body:
         raise GuardConflictError
+    return False
 
 
 def _there(connection: sqlite3.Connection, kind: int, ref: Ref) -> Row:

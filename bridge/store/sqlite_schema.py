@@ -73,7 +73,11 @@ _ORDER: Final = (
     "INSERT INTO numbers (name, value) VALUES ('position', 0)",
 )
 
-MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (_FIRST, _ORDER)
+_CLOSED_KEYS: Final = (
+    "CREATE TABLE closed_keys (key_id TEXT NOT NULL PRIMARY KEY) STRICT, WITHOUT ROWID",
+)
+
+MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (_FIRST, _ORDER, _CLOSED_KEYS)
 """Each brings the file from the version of its index to the next; none is ever edited."""
 
 

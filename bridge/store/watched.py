@@ -102,6 +102,18 @@ class WatchedStore:
         """Add `member` and count distinct members of the last `window` seconds."""
         return _timed("count", lambda: self.inner.count(key, member, window, limit))
 
+    def close_key(self, key_id: str) -> None:
+        """Let no row be written under a key any more, by any process."""
+        self.inner.close_key(key_id)
+
+    def open_key(self, key_id: str) -> None:
+        """Let rows be written under a key again."""
+        self.inner.open_key(key_id)
+
+    def closed_keys(self) -> Sequence[str]:
+        """Return the keys that are closed, in order."""
+        return self.inner.closed_keys()
+
     def kinds(self) -> Sequence[str]:
         """Return the kinds of all rows that were ever written, in order."""
         return self.inner.kinds()

@@ -53,8 +53,26 @@ class Opening:
         known = {row.ref.id for row in self._records.store.list(Query(_KEY, limit=1000))}
         if problems := [text for key in sorted(known) if (text := self._problem(key, wanted))]:
             raise StoreMismatchError(" ".join(problems))
-        if ring.sealing_id not in known:
+        if ring.sealing_id not in {*known, *self._records.store.closed_keys()}:
             self._records.store.claim_once(self._proof(ring.sealing_id, wanted))
+
+    def prove_writing(self) -> None:
+        """Check that the key which seals is not one that was retired.
+
+        Raises:
+            StoreMismatchError: it is: the key file is an old one, or the store is.
+        """
+        first = self._records.keys.present.records.sealing_id
+        if first in self._records.store.closed_keys():
+            raise StoreMismatchError(
+                f"The key file's first record key, {first}, was retired: nothing is written under "
+                "it any more. Give this process the present key file; if an older one, or an older "
+                "store, was restored on purpose, run `bridge store restored`."
+            )
+
+    def allow_writing(self) -> None:
+        """Let the key which seals be written with, also if it was retired."""
+        self._records.store.open_key(self._records.keys.present.records.sealing_id)
 
     def forget_key(self, key_id: str) -> None:
         """Drop the proof of a key that was retired."""
@@ -74,7 +92,8 @@ class Opening:
         return None
 
     def _proof(self, key_id: str, wanted: KeyCheck) -> Row:
-        return self._records.put(_key_ref(key_id), wanted).row
+        # Under the key that it proves, also where the sealing key becomes another meanwhile.
+        return self._records.put(_key_ref(key_id), wanted, key_id=key_id).row
 
     def advance(self, witness: Path) -> None:
         """Move the store's mark on, then have the witness remember it.

@@ -31,8 +31,10 @@ from bridge.model import (
     Record,
     Recorded,
     Server,
+    SessionLink,
     SubjectRounds,
     Unbound,
+    UserSession,
 )
 from bridge.store.base import Op, Query, Row, StoreConflictError
 from bridge.vault.grants import Grants
@@ -61,6 +63,8 @@ KINDS: Final[dict[str, type[Record]]] = {
     "foreseen": Foreseen,
     "mark": Mark,
     "server": Server,
+    "session_link": SessionLink,
+    "user_session": UserSession,
 }
 
 
@@ -95,6 +99,22 @@ class Rotation:
     def uses(self, key_id: str) -> bool:
         """Tell whether any record is still under a key."""
         return any(self._records.store.list(Query(kind, key_id=key_id, limit=1)) for kind in KINDS)
+
+    def close_key(self, key_id: str) -> bool:
+        """Let nothing be written under a key any more; False, and no change, if a record is.
+
+        Closed before anybody looks: what was sealed before a rotation can be committed long after
+        it, by a thread or a process that stood still meanwhile.
+        """
+        self._records.store.close_key(key_id)
+        if not self.uses(key_id):
+            return True
+        self._records.store.open_key(key_id)
+        return False
+
+    def open_key(self, key_id: str) -> None:
+        """Let records be written under a key that was closed."""
+        self._records.store.open_key(key_id)
 
     def census(self) -> Counter[str]:
         """Return how many records are under each key, those of keys that are not here too."""

@@ -117,6 +117,7 @@ class Api:
     def ready(self, _ask: Ask) -> Readiness:
         """Say that store and keys can serve."""
         self.services.store.check()
+        self.services.opening.prove_writing()
         self.services.opening.prove_keys()
         return Readiness(status="ready", risks=tuple(self.services.store.risks()))
 

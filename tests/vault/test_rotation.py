@@ -6,7 +6,8 @@ import dataclasses
 import json
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, closing, contextmanager
 from io import BytesIO
 
 import pytest
@@ -31,14 +32,17 @@ from bridge.model import (
 )
 from bridge.secret import Secret
 from bridge.services import KeyReloader, Services, build, material
+from bridge.signing.webhooks import SignedHeaders, sign
 from bridge.store.base import Op, Query, Ref
 from bridge.vault import endings
 from bridge.vault.grants import FORGOTTEN_KEPT_S, Grants, parse_id
 from bridge.vault.keys import KeyMaterial, Keys
 from bridge.vault.links import text_of_link
-from bridge.vault.records import Held
+from bridge.vault.records import Held, Records
 from bridge.vault.refresh_tokens import Owner
 from bridge.vault.rotation import KINDS, Rotation
+from tests.capture.idp import Idp
+from tests.capture.racing import PausedCommits
 from tests.kit import CALENDAR, DAY, DRIVE, HOUR, TENANT, ShiftedClock, World, token_fields
 from tests.vault.conftest import Hand, Vault, unjournalled
 
@@ -97,6 +101,7 @@ def _story(world: World) -> None:
     world.hook({"type": "user_deleted", "tenant": TENANT, "subject": "u2"})
     _waiting_connection(world)
     _ordered_consent(world)
+    _opened_page(world)
     world.google.clients.rotate_secret(world.client)
     world.clock.advance(2 * HOUR)
     with pytest.raises(BridgeError):
@@ -114,6 +119,13 @@ def _ordered_consent(world: World) -> None:
     deciding = world.services.consenting.deciding
     known = deciding.gathering.known(LoginAsk(tenant=TENANT, subject="u3"), by_url=False)
     deciding.foresight.note(TENANT, "u3", known.situation)
+
+
+def _opened_page(world: World) -> None:
+    """Leave a link to a user's connections, and the session of a browser that opened one."""
+    sessions = world.services.user_sessions
+    text, _ = sessions.invite(TENANT, "u1", (CALENDAR,), None)
+    assert sessions.open(text.reveal()) is not None
 
 
 def _waiting_connection(world: World) -> None:
@@ -307,6 +319,70 @@ def test_a_process_that_still_writes_with_a_key_keeps_it_from_being_retired(
             services.key_admin.retire(former)
 
     assert refused.value.code is Code.CONFLICT
+
+
+def _sent(world: World, services: Services, message: object) -> bytes:
+    """Send a hook message, always the same one, to a process."""
+    body = json.dumps(message).encode()
+    stamp = int(world.clock.now())
+    signature = sign(Secret(world.secret), "msg_late", stamp, body)
+    return services.hook.take(TENANT, SignedHeaders("msg_late", str(stamp), signature), body)
+
+
+def _check_that_all_open(services: Services) -> None:
+    records = Records(services.store, services.keys)
+    for kind, record in KINDS.items():
+        for row in services.store.list(Query(kind, limit=1000)):
+            records.open(row, record)
+
+
+@contextmanager
+def _that_stands_still(world: World) -> Iterator[Services]:
+    """Run one more process, of which the others have not heard for too long."""
+    with closing(build(world.settings, world.clock)) as services:
+        yield services
+
+
+@contextmanager
+def _same(world: World) -> Iterator[Services]:
+    yield world.services
+
+
+@pytest.mark.parametrize("process", [_same, _that_stands_still], ids=["same", "other"])
+def test_a_login_sealed_with_a_key_that_was_retired_meanwhile_is_not_lost(
+    bridge_world: World,
+    monkeypatch: pytest.MonkeyPatch,
+    process: Callable[[World], AbstractContextManager[Services]],
+) -> None:
+    """Its write, held up until rotation and retirement are through, is refused; repeated, kept."""
+    bridge_world.grant("u0")
+    idp = Idp(bridge_world)
+    tokens = idp.sign_in()
+    message = idp.login(tokens)
+    admin = bridge_world.services.key_admin
+    former = read_keys(bridge_world.key_file).record_keys[0].id
+    with process(bridge_world) as late, ThreadPoolExecutor(1, "late") as pool:
+        paused = PausedCommits(late.store.commit, "late_0")
+        monkeypatch.setattr(late.store, "commit", paused)
+        sending = pool.submit(_sent, bridge_world, late, message)
+        assert paused.reached.wait(10)
+
+        admin.add()
+        admin.rotate(None, _nothing)
+        admin.retire(former)
+        paused.go_on.set()
+
+        with pytest.raises(BridgeError) as refused:
+            sending.result(10)
+        assert refused.value.code is Code.STORE_UNAVAILABLE
+        assert refused.value.retry_after == 1
+        assert bridge_world.grants_of("u1") == []
+        late.upkeep.reload_keys()
+        _sent(bridge_world, late, message)
+
+    bridge_world.restart()
+    _check_that_all_open(bridge_world.services)
+    assert idp.held() == idp.marks(tokens)
 
 
 def test_a_key_that_is_added_while_a_process_starts_is_noticed(bridge_world: World) -> None:

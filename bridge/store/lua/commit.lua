@@ -1,7 +1,8 @@
 -- All of some writes, or none.
 -- ARGV: "1" if this repeats a call whose answer was lost; kind, place and row of the guard, the row
 -- empty without one; then for each write its type (put, append, replace, delete), kind, place, row
--- and expected version. Returns 0, the number of the first write at fault, or -1 for the guard.
+-- and expected version. Returns 0, the number of the first write at fault, -1 for the guard, or
+-- in a table the key of a row that is closed.
 local again = ARGV[1] == '1'
 local guard_kind, guard_place, guard = ARGV[2], ARGV[3], ARGV[4]
 local FIRST, WIDTH = 5, 5
@@ -60,6 +61,14 @@ if fault > 0 then
   -- WAIT is about what its own connection wrote, and that was another one.
   redis.call('INCR', base .. ':n:checked')
   return 0
+end
+
+local closed = guards and closed_key(guard)
+for at = FIRST, #ARGV, WIDTH do
+  closed = closed or ARGV[at] ~= 'delete' and closed_key(ARGV[at + 3])
+end
+if closed then
+  return { closed }
 end
 
 if guards then
