@@ -7,11 +7,20 @@ import time
 from collections.abc import Callable
 from typing import Final
 
-from bridge.store.base import Append, Query, Ref, Row, Store, StoreConflictError
+from bridge.store.base import (
+    Append,
+    KeyClosedError,
+    Query,
+    Ref,
+    Row,
+    Store,
+    StoreConflictError,
+)
 from tests.store.backends import row
 
 COUNTER: Final = Ref("number", "p", "counter")
 ROUNDS: Final = 25
+_MOST_ROUNDS: Final = 100 * ROUNDS
 
 
 def nothing(store: Store, worker: int) -> list[int]:
@@ -76,6 +85,24 @@ def append(store: Store, worker: int) -> list[int]:
     return seen
 
 
+def fence(store: Store, worker: int) -> list[int]:
+    """Write under a key until it is closed; return what was written.
+
+    The first worker writes ROUNDS rows and closes it, and returns how many rows are listed then.
+    """
+    written: list[int] = []
+    if worker == 0:
+        for n in range(ROUNDS):
+            store.put(row(f"0.{n}"))
+        store.close_key("k1")
+        return [len(store.list(Query("grant", key_id="k1", limit=1_000_000)))]
+    with contextlib.suppress(KeyClosedError):
+        for n in range(_MOST_ROUNDS):
+            store.commit([Append(row(f"{worker}.{n}"))])
+            written.append(n)
+    return written
+
+
 JOBS: Final[dict[str, Callable[[Store, int], list[int]]]] = {
-    job.__name__: job for job in (nothing, add, claim, lease, enter, count, append)
+    job.__name__: job for job in (nothing, add, claim, lease, enter, count, append, fence)
 }

@@ -75,6 +75,17 @@ def compared(source: Store, target: Store) -> Difference:
     return Copying(source, target, lambda _: None).compare(KINDS)
 
 
+def test_a_copy_closes_the_same_keys(store: Store, other: Store) -> None:
+    """What is closed in the one is closed in the other, what is not is open, and both are told."""
+    store.put(row())
+    store.close_key("retired")
+    other.close_key("in use again")
+    assert compared(store, other).total == 3
+    copied(store, other)
+    assert other.closed_keys() == store.closed_keys() == ["retired"]
+    assert compared(store, other).total == 0
+
+
 def test_a_copy_is_equal_and_a_second_writes_nothing(store: Store, other: Store) -> None:
     """Rows of all kinds, more than a page, with their positions; and again without a write."""
     for n in range(0, 700, 100):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from bridge.secret import Secret
 from bridge.store.base import (
     Append,
     Delete,
+    KeyClosedError,
     Put,
     Query,
     Ref,
@@ -139,20 +140,33 @@ def test_fences_grow_where_a_failover_lost_the_counts(
 
 
 class _Forgetful(Calls):
-    """Loses the answer to the first try of every write."""
+    """Loses the answer to the first try of every write.
+
+    Attributes:
+        meanwhile: done before the second.
+    """
+
+    meanwhile: Callable[[], None] | None = None
 
     def write(self, script: Script, *arguments: Argument) -> Any:
         self.script(script, "0", *arguments)
+        if self.meanwhile is not None:
+            self.meanwhile()
         return self.script(script, "1", *arguments)
 
 
 @pytest.fixture
-def forgetful(redis_backend: RedisBackend) -> Iterator[Records]:
+def forgetful_calls(redis_backend: RedisBackend) -> Iterator[_Forgetful]:
     settings = RedisSettings(prefix=redis_backend.prefix)
-    names = Names(settings.prefix)
-    calls = _Forgetful(Primary(redis_backend.address, settings), settings, names.base)
-    yield Records(calls, names)
+    base = Names(settings.prefix).base
+    calls = _Forgetful(Primary(redis_backend.address, settings), settings, base)
+    yield calls
     calls.close()
+
+
+@pytest.fixture
+def forgetful(redis_backend: RedisBackend, forgetful_calls: _Forgetful) -> Records:
+    return Records(forgetful_calls, Names(redis_backend.prefix))
 
 
 def test_a_write_whose_answer_was_lost_is_not_a_conflict(forgetful: Records) -> None:
@@ -163,6 +177,21 @@ def test_a_write_whose_answer_was_lost_is_not_a_conflict(forgetful: Records) -> 
     forgetful.commit([Delete(row("b").ref, 1)])
     assert [found.ref.id for found in forgetful.list(Query("grant"))] == ["a", "c"]
     assert [found.position for found in forgetful.list(Query("event", after_position=0))] == [1]
+
+
+def test_a_key_that_is_closed_between_two_tries_stops_what_was_not_done(
+    forgetful_calls: _Forgetful, forgetful: Records, here: Store
+) -> None:
+    """A write that was done before the key was closed has succeeded; one that was not never is."""
+    forgetful_calls.meanwhile = lambda: here.close_key("k1")
+    forgetful.commit([Put(row("a")), Append(row("e", kind="event"))], row("g", kind="guard"))
+    here.open_key("k1")
+    assert forgetful.claim_once(row("c")) is None
+    with pytest.raises(KeyClosedError):
+        forgetful.commit([Put(row("b"))])
+    with pytest.raises(KeyClosedError):
+        forgetful.claim_once(row("b"))
+    assert [found.ref.id for found in here.list(Query("grant"))] == ["a", "c"]
 
 
 def test_a_repeat_that_meets_somebody_elses_work_is_a_conflict(

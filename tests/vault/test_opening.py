@@ -164,6 +164,25 @@ def test_a_running_bridge_notices_a_store_that_fell_back(bridge_world: World) ->
         opening.advance(witness)
 
 
+def test_a_start_with_a_retired_key_in_front_is_refused_until_it_is_accepted(
+    bridge_world: World,
+) -> None:
+    """An old key file writes nothing; one that was restored on purpose does, by the command."""
+    bridge_world.grant("u1")
+    first = read_keys(bridge_world.key_file).record_keys[0].id
+    bridge_world.services.store.close_key(first)
+
+    refusal = _refusal(bridge_world)
+    assert first in refusal
+    assert "bridge store restored" in refusal
+    assert bridge_world.http.get("/ready").status_code == 503
+    bridge_world.services.restored.run(lambda _: None)
+
+    _started(bridge_world).close()
+    assert bridge_world.http.get("/ready").status_code == 200
+    assert bridge_world.read("u1").access_token
+
+
 def test_an_empty_store_in_place_of_the_known_one_is_refused(bridge_world: World) -> None:
     """A wrong path or a lost volume does not make the bridge start over."""
     bridge_world.services.close()

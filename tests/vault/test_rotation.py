@@ -14,7 +14,7 @@ import pytest
 from click.testing import CliRunner
 from msgspec.structs import replace
 
-from bridge.admin.keys import KeyAdmin
+from bridge.admin.keys import KeyAdmin, Rotated
 from bridge.capture.importing import Fate
 from bridge.cli.commands import bridge
 from bridge.config.keys import read_keys
@@ -33,11 +33,12 @@ from bridge.model import (
 from bridge.secret import Secret
 from bridge.services import KeyReloader, Services, build, material
 from bridge.signing.webhooks import SignedHeaders, sign
-from bridge.store.base import Op, Query, Ref
+from bridge.store.base import KeyClosedError, Op, Query, Ref, Row
 from bridge.vault import endings
 from bridge.vault.grants import FORGOTTEN_KEPT_S, Grants, parse_id
 from bridge.vault.keys import KeyMaterial, Keys
 from bridge.vault.links import text_of_link
+from bridge.vault.opening import Opening
 from bridge.vault.records import Held, Records
 from bridge.vault.refresh_tokens import Owner
 from bridge.vault.rotation import KINDS, Rotation
@@ -383,6 +384,110 @@ def test_a_login_sealed_with_a_key_that_was_retired_meanwhile_is_not_lost(
     bridge_world.restart()
     _check_that_all_open(bridge_world.services)
     assert idp.held() == idp.marks(tokens)
+
+
+def _written_with(services: Services, key_id: str) -> bool:
+    """Tell whether the store takes a row of a key; leaves none."""
+    row = Row(Ref("trial", "trial", "trial"), 1, b"", key_id)
+    try:
+        services.store.put(row)
+    except KeyClosedError:
+        return False
+    services.store.delete(row.ref, 1)
+    return True
+
+
+def test_a_retirement_that_is_refused_leaves_the_key_open(bridge_world: World) -> None:
+    """Records under it go on being written until a rotation has moved them."""
+    bridge_world.grant("u1")
+    services = bridge_world.services
+    former = read_keys(bridge_world.key_file).record_keys[0].id
+    with _that_stands_still(bridge_world) as late:
+        services.key_admin.add()
+        services.key_admin.rotate(None, _nothing)
+        late.keys.refill(_with_first(late, former))
+        [held] = late.grants.find(TENANT, "u1")
+        late.grants.update(held.ref, lambda g: replace(g, consents=g.consents + 1))
+
+        with pytest.raises(BridgeError) as refused:
+            services.key_admin.retire(former)
+
+    assert refused.value.code is Code.CONFLICT
+    assert _written_with(services, former)
+    services.key_admin.rotate(None, _nothing)
+    services.key_admin.retire(former)
+    assert not _written_with(services, former)
+
+
+class _CutOff(Opening):
+    """Is killed before it forgets a key."""
+
+    def forget_key(self, key_id: str) -> None:
+        raise KeyboardInterrupt(key_id)
+
+
+def test_a_retirement_that_was_cut_off_goes_on(bridge_world: World) -> None:
+    """Run again, it takes the key out; meanwhile everything is served, after a restart too."""
+    grant = bridge_world.grant("u1")
+    admin = bridge_world.services.key_admin
+    former = read_keys(bridge_world.key_file).record_keys[0].id
+    admin.add()
+    admin.rotate(None, _nothing)
+    opening = _CutOff(Records(bridge_world.services.store, bridge_world.services.keys))
+    with pytest.raises(KeyboardInterrupt):
+        dataclasses.replace(admin, opening=opening).retire(former)
+
+    assert not _written_with(bridge_world.services, former)
+    bridge_world.restart()
+    bridge_world.grant("u2")
+    assert bridge_world.read("u1").grant == grant.id
+    bridge_world.services.key_admin.retire(former)
+
+    assert former not in {key.id for key in read_keys(bridge_world.key_file).record_keys}
+    bridge_world.restart()
+    assert bridge_world.read("u1").grant == grant.id
+
+
+def test_a_key_whose_retirement_was_cut_off_can_be_put_to_use_again(bridge_world: World) -> None:
+    """A rotation to it opens it before anybody writes with it."""
+    bridge_world.grant("u1")
+    services = bridge_world.services
+    former = read_keys(bridge_world.key_file).record_keys[0].id
+    services.key_admin.add()
+    services.key_admin.rotate(None, _nothing)
+    services.store.close_key(former)
+
+    with _another(bridge_world) as other:
+        assert services.key_admin.rotate(former, _nothing) == Rotated(former, 0)
+        other.upkeep.reload_keys()
+        [held] = other.grants.find(TENANT, "u1")
+        other.grants.update(held.ref, lambda g: replace(g, consents=g.consents + 1))
+
+    bridge_world.grant("u2")
+    assert set(services.key_admin.rotation.census()) == {former}
+
+
+def test_events_sealed_with_a_retired_key_are_written_with_the_next(bridge_world: World) -> None:
+    """The batch of a process that has not read the key file yet is refused, kept, and told."""
+    bridge_world.grant("u1")
+    services = bridge_world.services
+    former = read_keys(bridge_world.key_file).record_keys[0].id
+    bridge_world.read("u1")
+    before = services.keys.present
+    services.key_admin.add()
+    services.key_admin.rotate(None, _nothing)
+    services.key_admin.retire(former)
+    after = services.keys.present
+    issued = Query("event", state="token_issued")
+
+    services.keys.refill(before)
+    with pytest.raises(KeyClosedError):
+        services.issued.write()
+    assert services.store.list(issued) == []
+    services.keys.refill(after)
+    services.issued.write()
+
+    assert len(services.store.list(issued)) == 1
 
 
 def test_a_key_that_is_added_while_a_process_starts_is_noticed(bridge_world: World) -> None:
