@@ -119,6 +119,10 @@ def test_the_documented_user_may_do_all_that_is_needed(server: RedisServer) -> N
     assert store.count("k", "m", 10).admitted
     assert store.sweep("guard", 2, 10) == 1
     assert store.release(held)
+    store.close_key("k9")
+    assert store.closed_keys() == ["k9"]
+    assert store.claim_once(row("documented too", expires_at=1)) is None
+    store.open_key("k9")
     store.check()
     store.close()
 

@@ -229,7 +229,8 @@ def test_a_store_that_wants_replicas_is_not_content_without(
             prefix=redis_backend.prefix, replicas=wanted, replicas_timeout_s=0.05
         )
         store = RedisStore(redis_backend.address, settings, clock)
-        for call in (partial(store.put, row(str(wanted))), store.confirm, store.check):
+        writes = (partial(store.put, row(str(wanted))), partial(store.close_key, "k9"))
+        for call in (*writes, store.confirm, store.check):
             with pytest.raises(StoreUnavailableError):
                 call()
         store.close()
