@@ -10,7 +10,7 @@ import pytest
 from bridge.sandbox.relying_party import SignedIn
 from tests.keycloak.conftest import Meet
 from tests.keycloak.person import until
-from tests.keycloak.site import FLOW, GENERIC, LEGACY, SHIPPED, Site
+from tests.keycloak.site import FLOW, GENERIC, LEGACY, SHIPPED, Site, provider_off
 from tools.keycloak.visitor import Visitor
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
@@ -82,3 +82,21 @@ def test_a_forced_consent_costs_two_questions(person: Meet, keycloak: Site) -> N
     ann.allows()
     assert ann.is_signed_in
     assert asked(keycloak) == 2
+
+
+def test_a_linked_user_of_whom_nothing_was_captured_is_asked_on_a_need(
+    person: Meet, keycloak: Site
+) -> None:
+    """The bridge has never heard of her, but for a backend's question; one consent mends it."""
+    ann = person(SHIPPED)
+    with keycloak.admin() as admin, provider_off(admin, SHIPPED):
+        ann.signs_in()
+    ann.forgets_session()
+    assert ann.reads() == "grant_missing"
+    ann.sets_out()
+    assert ann.is_at_consent
+    ann.allows()
+    assert ann.is_signed_in
+    ann.captured()
+    assert ann.reads() == "ok"
+    assert ann.screens == 2
