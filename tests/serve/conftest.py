@@ -19,6 +19,7 @@ from tests.kit import World
 
 _ROOT: Final = Path(__file__).resolve().parents[2]
 _PATIENCE_S: Final = 30
+_LIMITED: Final = 'ulimit -Sn "$0" && exec "$@"'
 
 
 def free_port() -> int:
@@ -84,7 +85,7 @@ def serve(bridge_world: World) -> Iterator[Start]:
     """Start `bridge serve` on the world's files; all are stopped when the test ends."""
     started: list[Served] = []
 
-    def start(*, workers: int = 1) -> Served:
+    def start(*, workers: int = 1, open_files: int | None = None) -> Served:
         internal, public = free_port(), free_port()
         tables = (
             f'[internal]\nbind = "127.0.0.1:{internal}"\nworkers = {workers}\n'
@@ -93,8 +94,9 @@ def serve(bridge_world: World) -> Iterator[Start]:
         text = bridge_world.toml().replace("[google]", tables)
         config = bridge_world.folder / f"serve-{internal}.toml"
         config.write_text(text)
+        limit = [] if open_files is None else ["sh", "-c", _LIMITED, str(open_files)]
         process = subprocess.Popen(
-            [sys.executable, "-m", "bridge", "serve", "--config", str(config)],
+            [*limit, sys.executable, "-m", "bridge", "serve", "--config", str(config)],
             cwd=_ROOT,
             stderr=subprocess.PIPE,
             text=True,

@@ -7,7 +7,10 @@ import subprocess
 import sys
 import threading
 import time
+from contextlib import ExitStack, closing
+from http.client import HTTPConnection
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 import requests
@@ -180,6 +183,20 @@ def test_a_variable_of_the_environment_is_no_header(
     answer = served.http.post(f"{served.internal}/v1/token", json=READ, timeout=30)
 
     assert answer.status_code == 401
+
+
+def test_more_clients_connect_than_the_system_lets_open_files_at_first(serve: Start) -> None:
+    """A soft limit of 100 does not shut the hundred-and-first connection out."""
+    served = serve(open_files=100)
+    address = urlsplit(served.internal)
+    with ExitStack() as stack:
+        for _ in range(300):
+            client = HTTPConnection(address.hostname or "", address.port, timeout=10)
+            stack.enter_context(closing(client))
+            client.request("GET", "/live")
+            answer = client.getresponse()
+            answer.read()
+            assert answer.status == 200
 
 
 def _tells(served: Served, reads: int) -> bool:
