@@ -111,6 +111,15 @@ def test_tokeninfo_binds_a_token_to_client_account_and_scopes(world: World) -> N
     assert (info["access_type"], info["email_verified"]) == ("offline", "true")
 
 
+def test_tokeninfo_takes_a_token_in_the_header_too(world: World) -> None:
+    """Keycloak 26.4 asks it so."""
+    access = world.refresh(world.mint(f"email {CALENDAR}")).json()["access_token"]
+    url = world.endpoints["tokeninfo"]
+    asked = world.http.get(url, headers={"Authorization": f"Bearer {access}"})
+    assert asked.json()["sub"] == world.account.sub
+    assert asked.json()["aud"] == world.client.client_id
+
+
 def test_tokeninfo_refuses_what_is_dead(world: World) -> None:
     """An expired or unknown token answers 400 `invalid_token`."""
     access = world.refresh(world.mint()).json()["access_token"]
