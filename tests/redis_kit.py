@@ -140,7 +140,8 @@ class RedisServer:
         self.kill()
         for proxy in self.proxies:
             proxy.close()
-        shutil.rmtree(self.folder)
+        # A child of it that rewrites its file outlives it, and may write meanwhile.
+        shutil.rmtree(self.folder, ignore_errors=True)
 
     def _answers(self) -> bool:
         assert self._process is not None
@@ -311,6 +312,8 @@ class Proxy:
         # Whoever waits in accept is not woken by a close.
         with contextlib.suppress(OSError):
             socket.create_connection(("127.0.0.1", self.port), 1).close()
+        # It may be taking another one, and come back to the listener after that.
+        self._threads[0].join()
         self._listener.close()
         for end in self._ends:
             with contextlib.suppress(OSError):
