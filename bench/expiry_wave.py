@@ -17,7 +17,6 @@ from bench.harness import Beside, Figure, Measure, Plan, at_least, at_most, perc
 from bench.sandbox_control import Stats, stats
 from bench.setup import Grower, Kept, Setup, caller_key, random_subject, set_up
 from bench.wire import token_read
-from bridge.model import Account
 
 _RATE: Final = 50
 _WORKERS: Final = 2
@@ -61,9 +60,8 @@ def _stocked(setup: Setup, persons: list[Person]) -> list[bytes]:
         expires_at = int(time.time()) + _LIFE_LEFT_S
         for person in persons:
             subject = random_subject()
-            account = Account(sub=person.sub, email=person.email)
             grant = grower.in_use(
-                grower.captured(subject, account, person.refresh_token),
+                grower.captured(subject, person.account, person.refresh_token),
                 expires_at=expires_at,
                 issued_at=expires_at - _LIFE_LEFT_S - _AN_HOUR_AGO_S,
             )

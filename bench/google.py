@@ -12,6 +12,7 @@ from pathlib import Path
 import msgspec
 
 from bench.setup import GRANTED, GoogleApp
+from bridge.model import Account
 from bridge.sandbox import SandboxGoogle, serve_google
 
 
@@ -21,6 +22,11 @@ class Person(msgspec.Struct, frozen=True):
     sub: str
     email: str
     refresh_token: str
+
+    @property
+    def account(self) -> Account:
+        """The account as a hook tells of it."""
+        return Account(sub=self.sub, email=self.email)
 
 
 class People(msgspec.Struct, frozen=True):

@@ -38,12 +38,10 @@ def stocked(setup: Setup) -> list[bytes]:
     """Write grants whose tokens are fresh; return reads of them, in no order."""
     with setup.services() as services:
         grower = Grower(services, setup.app)
-        now = int(time.time())
+        expires_at = int(time.time()) + 3600
         subjects = [random_subject() for _ in range(GRANTS)]
         for subject in subjects:
-            grant = grower.captured(subject, random_account())
-            grant = grower.in_use(grant, expires_at=now + 3600, issued_at=now)
-            services.store.commit(services.grants.write(None, grant))
+            grower.store_fresh(subject, random_account(), expires_at)
         authorization = caller_key(services)
     return [token_read(random.choice(subjects), authorization) for _ in range(_REQUESTS)]
 

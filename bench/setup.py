@@ -207,10 +207,22 @@ class Grower:
     """Brings grants to where logins and refreshes would: captured, then proven and in use."""
 
     def __init__(self, services: Services, app: GoogleApp) -> None:
+        self._store = services.store
         self._grants = services.grants
         self._tokens = RefreshTokens(services.keys)
         self._app = app
         self._clock = services.clock
+
+    def store_fresh(
+        self, subject: str, account: Account, expires_at: int, refresh_token: str | None = None
+    ) -> None:
+        """Write a grant in use whose access token was issued just now."""
+        grant = self.in_use(
+            self.captured(subject, account, refresh_token),
+            expires_at=expires_at,
+            issued_at=int(self._clock.now()),
+        )
+        self._store.commit(self._grants.write(None, grant))
 
     def captured(self, subject: str, account: Account, refresh_token: str | None = None) -> Grant:
         """Return a new grant with a captured refresh token, Google's length if none is given."""

@@ -21,7 +21,6 @@ from bench.harness import Beside, Figure, Measure, Plan, at_most, median, percen
 from bench.sandbox_control import hold_tokens, refreshes
 from bench.setup import Grower, Setup, caller_key, random_subject, set_up
 from bench.wire import token_read
-from bridge.model import Account
 from bridge.services import Services
 
 _READERS: Final = 1000
@@ -97,13 +96,11 @@ def _bystanders(
 ) -> list[bytes]:
     """Write the bystanders' grants; return a read of each."""
     grower = Grower(services, setup.app)
-    now = int(time.time())
+    expires_at = int(time.time()) + 3600
     requests = []
     for person in persons:
         subject = random_subject()
-        grant = grower.captured(subject, Account(sub=person.sub, email=person.email))
-        grant = grower.in_use(grant, expires_at=now + 3600, issued_at=now)
-        services.store.commit(services.grants.write(None, grant))
+        grower.store_fresh(subject, person.account, expires_at)
         requests.append(token_read(subject, authorization))
     return requests
 
@@ -114,7 +111,9 @@ def _storm(scene: Scene, person: Person) -> Round:
     hold_tokens(scene.sandbox_port, seconds=_HOLD_S)
     with programs.bridge(scene.setup):
         subject, expires_at = random_subject(), int(time.time()) + _LEAD_S + _IDLE_S
-        _write(scene, person, subject, expires_at)
+        # Issued just now, so that it is fresh for everybody until the very moment it expires.
+        grower = Grower(scene.services, scene.setup.app)
+        grower.store_fresh(subject, person.account, expires_at, person.refresh_token)
         bystanders: Future[list[Sample]] = scene.pool.submit(
             paced,
             port,
@@ -135,18 +134,6 @@ def _storm(scene: Scene, person: Person) -> Round:
         idle=percentile(idle, 0.99),
         meanwhile=percentile(meanwhile, 0.99),
     )
-
-
-def _write(scene: Scene, person: Person, subject: str, expires_at: int) -> None:
-    grower = Grower(scene.services, scene.setup.app)
-    account = Account(sub=person.sub, email=person.email)
-    # Issued just now, so that it is fresh for everybody until the very moment it expires.
-    grant = grower.in_use(
-        grower.captured(subject, account, person.refresh_token),
-        expires_at=expires_at,
-        issued_at=int(time.time()),
-    )
-    scene.services.store.commit(scene.services.grants.write(None, grant))
 
 
 async def _readers(port: int, request: bytes, expires_at: int) -> tuple[list[Sample], list[Sample]]:

@@ -23,7 +23,6 @@ from bench.setup import Grower, Kept, Setup, caller_key, random_subject, set_up
 from bench.warm_read_cached import CACHE_MB
 from bench.wire import token_read
 from bench.wrk import load, requests_file
-from bridge.model import Account
 from bridge.services import Services
 
 _READERS: Final = 10_000
@@ -129,7 +128,9 @@ def _storm(scene: Scene, person: Person, seconds: int) -> Round:
 def _readers(scene: Scene, person: Person, crowd: Crowd) -> tuple[int, float]:
     """Have all read while the token is fresh, and the moment it has expired."""
     subject, expires_at = random_subject(), int(time.time()) + _LEAD_S
-    _write(scene, person, subject, expires_at)
+    # Issued just now, so that it is fresh for everybody until the very moment it expires.
+    grower = Grower(scene.services, scene.setup.app)
+    grower.store_fresh(subject, person.account, expires_at, person.refresh_token)
     request = token_read(subject, scene.authorization)
     early = crowd.ask(request, at_once=_FIRST_AT_ONCE)
     left = expires_at - time.time()
@@ -138,18 +139,6 @@ def _readers(scene: Scene, person: Person, crowd: Crowd) -> tuple[int, float]:
     time.sleep(left + _JUST_AFTER_S)
     storm = crowd.ask(request)
     return early.errors + storm.errors, storm.seconds
-
-
-def _write(scene: Scene, person: Person, subject: str, expires_at: int) -> None:
-    grower = Grower(scene.services, scene.setup.app)
-    account = Account(sub=person.sub, email=person.email)
-    # Issued just now, so that it is fresh for everybody until the very moment it expires.
-    grant = grower.in_use(
-        grower.captured(subject, account, person.refresh_token),
-        expires_at=expires_at,
-        issued_at=int(time.time()),
-    )
-    scene.services.store.commit(scene.services.grants.write(None, grant))
 
 
 def _figure(setup: Setup, seen: list[Round]) -> Figure:

@@ -7,11 +7,12 @@ both.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 from bench import programs
 from bench.harness import Figure, Measure, Plan
 from bench.reading import CONNECTIONS, Seen, figure, per_second, seen, stocked
-from bench.setup import set_up
+from bench.setup import Setup, set_up
 from bench.wire import get
 from bench.wrk import Load, load, requests_file
 
@@ -19,8 +20,20 @@ from bench.wrk import Load, load, requests_file
 def run(plan: Plan) -> Figure:
     """Measure."""
     setup = set_up(plan.folder / "bridge")
-    reads = requests_file(plan.folder / "reads", stocked(setup))
     hellos = requests_file(plan.folder / "hellos", [get("/")])
+    token, hello = turns(plan, setup, hellos)
+    with programs.nginx(plan.folder, core=programs.SERVER_CORE) as port:
+        static = None if port is None else _loaded(port, hellos, plan.of(5, 3))
+    return figure("warm_read", setup, (token, hello), least=0.35, more=_beside_nginx(token, static))
+
+
+def _loaded(port: int, requests: Path, seconds: int) -> Load:
+    return load(port, requests, seconds=seconds, connections=CONNECTIONS)
+
+
+def turns(plan: Plan, setup: Setup, hellos: Path) -> tuple[list[Seen], list[Seen]]:
+    """Read from a bridge and say hello to its server, in turns; return what was seen of both."""
+    reads = requests_file(plan.folder / "reads", stocked(setup))
     seconds = plan.of(5, 3)
     token: list[Seen] = []
     hello: list[Seen] = []
@@ -29,11 +42,7 @@ def run(plan: Plan) -> Figure:
             hello.append(seen(pid, setup.port, hellos, seconds))
         with programs.bridge(setup, core=programs.SERVER_CORE) as pid:
             token.append(seen(pid, setup.port, reads, seconds))
-    with programs.nginx(plan.folder, core=programs.SERVER_CORE) as port:
-        static = (
-            None if port is None else load(port, hellos, seconds=seconds, connections=CONNECTIONS)
-        )
-    return figure("warm_read", setup, (token, hello), least=0.35, more=_beside_nginx(token, static))
+    return token, hello
 
 
 def _beside_nginx(token: list[Seen], static: Load | None) -> Iterator[Measure]:

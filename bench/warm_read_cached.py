@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Final
 
-from bench import programs
 from bench.harness import Figure, Plan
-from bench.reading import Seen, figure, seen, stocked
+from bench.reading import figure
 from bench.setup import Kept, set_up
+from bench.warm_read import turns
 from bench.wire import get
 from bench.wrk import requests_file
 
@@ -18,13 +18,6 @@ CACHE_MB: Final = 32
 def run(plan: Plan) -> Figure:
     """Measure."""
     setup = set_up(plan.folder / "bridge", kept=Kept(cache_mb=CACHE_MB))
-    reads = requests_file(plan.folder / "reads", stocked(setup))
     hellos = requests_file(plan.folder / "hellos", [get("/")])
-    token: list[Seen] = []
-    hello: list[Seen] = []
-    for _ in range(plan.of(5, 3)):
-        with programs.hello(setup, core=programs.SERVER_CORE) as pid:
-            hello.append(seen(pid, setup.port, hellos, plan.of(5, 3)))
-        with programs.bridge(setup, core=programs.SERVER_CORE) as pid:
-            token.append(seen(pid, setup.port, reads, plan.of(5, 3)))
-    return figure("warm_read_cached", setup, (token, hello), least=0.6)
+    rounds = turns(plan, setup, hellos)
+    return figure("warm_read_cached", setup, rounds, least=0.6)
