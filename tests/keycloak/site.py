@@ -22,6 +22,7 @@ from bridge.cli.demo.serving import free_port
 from bridge.sandbox import SandboxServer
 from bridge.sandbox.local_server import LocalServer
 from bridge.sandbox.records import Account
+from bridge.sandbox.relying_party import SignedIn
 from bridge.web.apps import internal
 from tests.keycloak.admin import Admin
 from tests.keycloak.front import Front, fronting
@@ -192,6 +193,16 @@ class Site:
     def visitor(self) -> Visitor:
         """Return somebody without a browser."""
         return Visitor(self.app, self.world.server.url)
+
+    def sign_in(self, realm: str, account: Account) -> SignedIn:
+        """Have somebody sign in who is not signed in yet."""
+        visitor = self.visitor()
+        try:
+            arrival = visitor.sign_in(self.issuer(realm), account.email)
+        finally:
+            visitor.close()
+        assert isinstance(arrival, SignedIn), arrival
+        return arrival
 
     def person(self, name: str) -> Account:
         """Return a Google account that nobody used before."""

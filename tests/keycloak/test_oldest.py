@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 
 from bridge.errors import BridgeError, Code
-from bridge.sandbox.records import Account
 from bridge.sandbox.relying_party import SignedIn
 from tests.canary.hunt import Hunt
 from tests.keycloak.doctoring import Doctor
@@ -53,35 +52,24 @@ def oldest(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         pytest.skip(str(error))
 
 
-def visit(place: Site, realm: str, account: Account) -> SignedIn:
-    """Have somebody sign in who is not signed in yet."""
-    visitor = place.visitor()
-    try:
-        arrival = visitor.sign_in(place.issuer(realm), account.email)
-    finally:
-        visitor.close()
-    assert isinstance(arrival, SignedIn), arrival
-    return arrival
-
-
 @GOOGLE_AND_OIDC
 def test_a_login_is_captured_and_a_lost_grant_is_mended(oldest: Site, realm: str) -> None:
     """One consent at first, one when the grant is lost, none in between and none after."""
     account = oldest.person("ann")
-    visit(oldest, realm, account)
+    oldest.sign_in(realm, account)
     subject = oldest.subject(realm, account)
     until(lambda: bool(oldest.world.grants_of(subject)))
-    visit(oldest, realm, account)
+    oldest.sign_in(realm, account)
     assert oldest.screens(account) == 1
 
     oldest.google.kill_refresh_tokens(account)
     with pytest.raises(BridgeError) as refused:
         oldest.world.read(subject)
     assert refused.value.code is Code.REAUTH_REQUIRED
-    visit(oldest, realm, account)
+    oldest.sign_in(realm, account)
     until(lambda: oldest.world.grants_of(subject)[0].state.value != "reauth_required")
     assert oldest.world.read(subject).access_token
-    visit(oldest, realm, account)
+    oldest.sign_in(realm, account)
     assert oldest.screens(account) == 2
 
 
@@ -93,7 +81,7 @@ def test_a_server_can_refuse_logins_while_the_bridge_is_away(
     """With `deny` a page says so; once the bridge is back, its reload finishes the same login."""
     account, visitor = oldest.person("patient"), oldest.visitor()
     if logins > 1:
-        visit(oldest, realm, account)
+        oldest.sign_in(realm, account)
     oldest.bridge.down()
     try:
         with pytest.raises(LostError, match="503"):
@@ -113,7 +101,7 @@ def test_a_server_can_refuse_logins_while_the_bridge_is_away(
 def test_no_refresh_token_is_found(oldest: Site) -> None:
     """Nor in what clients and admins are shown, nor in the database, nor in the log."""
     account = oldest.person("canary")
-    arrival = visit(oldest, GENERIC, account)
+    arrival = oldest.sign_in(GENERIC, account)
     subject = oldest.subject(GENERIC, account)
     until(lambda: bool(oldest.world.grants_of(subject)))
     assert oldest.keycloak is not None
@@ -135,7 +123,7 @@ def test_no_refresh_token_is_found(oldest: Site) -> None:
 def test_who_comes_by_a_token_of_google_s_leaves_no_refresh_token(oldest: Site) -> None:
     """The second version of the exchange, which asks Google whose the token is."""
     account = oldest.person("trader")
-    visit(oldest, GENERIC, account)
+    oldest.sign_in(GENERIC, account)
     token = stored_token(oldest, GENERIC, account)
     answer = exchanged(oldest, SHIPPED, token, subject_issuer="google")
     assert answer.status_code == 200, answer.text
@@ -149,7 +137,7 @@ def test_who_comes_by_a_token_of_google_s_leaves_no_refresh_token(oldest: Site) 
 def test_a_token_of_keycloak_s_buys_no_refresh_token(oldest: Site, realm: str) -> None:
     """It is changed for what Google's login brought; after that has expired, for nothing."""
     account = oldest.person("trader")
-    token = visit(oldest, realm, account).tokens["access_token"]
+    token = oldest.sign_in(realm, account).tokens["access_token"]
     with oldest.admin() as admin:
         allow_exchange(admin, realm)
         answer = exchanged(oldest, realm, token, requested_issuer="google")

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 import pytest
 
 from bridge.sandbox.records import Account
-from bridge.sandbox.relying_party import SignedIn
 from tests.canary.hunt import Hunt
 from tests.keycloak.conftest import Meet
 from tests.keycloak.evidence import kept_in_database, shown_to_client
@@ -43,7 +42,7 @@ def outage(keycloak: Site) -> Outage:
     keycloak.bridge.down()
     try:
         for realm, account in newcomers.items():
-            arrival = visit(keycloak, realm, account)
+            arrival = keycloak.sign_in(realm, account)
             hunt = Hunt(keycloak.refresh_tokens(account))
             places = [*shown_to_client(keycloak, realm, arrival), *kept_in_database(keycloak)]
             shown += [place for place, text in places if hunt.found(text)]
@@ -59,21 +58,10 @@ def outage(keycloak: Site) -> Outage:
 def newcomer(site: Site) -> str:
     """Have somebody sign in for the first time; return the subject of the grant."""
     account = site.person("leaver")
-    visit(site, GENERIC, account)
+    site.sign_in(GENERIC, account)
     subject = site.subject(GENERIC, account)
     until(lambda: bool(site.world.grants_of(subject)))
     return subject
-
-
-def visit(site: Site, realm: str, account: Account) -> SignedIn:
-    """Have somebody sign in who is not signed in yet."""
-    visitor = site.visitor()
-    try:
-        arrival = visitor.sign_in(site.issuer(realm), account.email)
-    finally:
-        visitor.close()
-    assert isinstance(arrival, SignedIn), arrival
-    return arrival
 
 
 @pytest.mark.parametrize("realm", [SHIPPED, GENERIC], ids=["google", "oidc"])
@@ -110,7 +98,7 @@ def test_a_bridge_that_dies_in_the_middle_of_a_login_is_told_again(
     keycloak.bridge.accepted.clear()
     keycloak.bridge.is_dying = True
     try:
-        visit(keycloak, realm, account)
+        keycloak.sign_in(realm, account)
     finally:
         keycloak.bridge.is_dying = False
     unanswered = {each for each in keycloak.bridge.accepted if each[0] == "capture"}

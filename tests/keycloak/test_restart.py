@@ -13,7 +13,6 @@ import pytest
 
 from bridge.cli.demo.serving import free_port
 from bridge.sandbox.records import Account
-from bridge.sandbox.relying_party import SignedIn
 from tests.canary.hunt import Hunt
 from tests.keycloak.evidence import V2, shown_to_client
 from tests.keycloak.exchange import (
@@ -53,7 +52,7 @@ def newcomers(keycloak: Site) -> list[Account]:
     keycloak.bridge.down()
     accounts = [keycloak.person("early") for _ in range(NEWCOMERS)]
     for account in accounts:
-        sign_in(keycloak, SHIPPED, account)
+        keycloak.sign_in(SHIPPED, account)
     assert keycloak.keycloak is not None
     keycloak.keycloak.kill()
     keycloak.stop()
@@ -85,16 +84,6 @@ def exchange(keycloak: Site, nodes: object) -> None:
             allow_exchange(admin, realm)
 
 
-def sign_in(site: Site, realm: str, account: Account) -> SignedIn:
-    visitor = site.visitor()
-    try:
-        arrival = visitor.sign_in(site.issuer(realm), account.email)
-    finally:
-        visitor.close()
-    assert isinstance(arrival, SignedIn), arrival
-    return arrival
-
-
 def test_what_waited_when_keycloak_was_killed_arrives(
     keycloak: Site, nodes: object, newcomers: list[Account]
 ) -> None:
@@ -119,7 +108,7 @@ def test_two_nodes_deliver_each_message_once(
 def test_the_newer_token_endpoint_hands_out_no_refresh_token(keycloak: Site, nodes: object) -> None:
     """V2 of the brokering API answers with what is stored, and that has no refresh token."""
     account = keycloak.person("canary")
-    arrival = sign_in(keycloak, GENERIC, account)
+    arrival = keycloak.sign_in(GENERIC, account)
     shown = dict(shown_to_client(keycloak, GENERIC, arrival))[V2]
     assert shown.startswith("200 ")
     assert not Hunt(keycloak.refresh_tokens(account)).found(shown)
@@ -132,7 +121,7 @@ def test_who_comes_by_a_token_of_google_s_leaves_no_refresh_token(
     """An exchange makes a user and brings nothing to capture; nothing is found of it anywhere."""
     account = keycloak.person("trader")
     other = GENERIC if realm == LEGACY else LEGACY
-    sign_in(keycloak, other, account)
+    keycloak.sign_in(other, account)
     token = stored_token(keycloak, other, account)
     answer = exchanged(keycloak, realm, token, subject_issuer="google")
     assert answer.status_code == 200, answer.text
@@ -146,7 +135,7 @@ def test_a_token_of_keycloak_s_buys_no_refresh_token(
 ) -> None:
     """It is changed for what Google's login brought; after that has expired, for nothing."""
     account = keycloak.person("trader")
-    token = sign_in(keycloak, realm, account).tokens["access_token"]
+    token = keycloak.sign_in(realm, account).tokens["access_token"]
     answer = exchanged(keycloak, realm, token, requested_issuer="google")
     assert answer.status_code == 200, answer.text
     assert answer.json().get("refresh_token") is None
@@ -160,7 +149,7 @@ def test_an_exchange_hands_over_what_was_stored_before(keycloak: Site, exchange:
     """The row of a user from before the installation is harvested, as it is at a login."""
     account = keycloak.person("stored")
     with keycloak.admin() as admin, provider_off(admin, LEGACY):
-        sign_in(keycloak, LEGACY, account)
+        keycloak.sign_in(LEGACY, account)
     subject = keycloak.subject(LEGACY, account)
     token = stored_token(keycloak, LEGACY, account)
     answer = exchanged(keycloak, LEGACY, token, subject_issuer="google")
@@ -178,7 +167,7 @@ def test_no_log_line_at_trace_holds_a_refresh_token(
     """Logins with both providers, exchanges, and the backlog's delivery, all logged there is."""
     account = keycloak.person("canary")
     for realm in (SHIPPED, SHIPPED, GENERIC):
-        sign_in(keycloak, realm, account)
+        keycloak.sign_in(realm, account)
     people = [it for it in keycloak.google.accounts.all() if it.name.startswith(OBSERVED)]
     tokens = [token for it in people for token in keycloak.refresh_tokens(it)]
     assert len(tokens) >= len(people) > 1
