@@ -78,11 +78,16 @@ _RESERVED_PART: Final = 8
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Services:
-    """Everything a process works with."""
+    """Everything a process works with.
+
+    Attributes:
+        rows: the store, for reads of tokens: as it is, or was within the second.
+    """
 
     settings: Settings
     clock: Clock
     store: WatchedStore
+    rows: WatchedStore
     keys: Keys
     audit: AuditLog
     issued: IssuedTokens
@@ -178,6 +183,7 @@ def build(settings: Settings, clock: Clock | None = None) -> Services:
     keys = Keys(material(read_keys(path)))
     recent = Recent(settings.store.cache_mb << 20, clock.monotonic)
     store = WatchedStore(open_store(settings.store, clock), recent)
+    rows = RecentStore(store.inner, recent) if settings.store.cache_mb else store
     records = Records(store, keys)
     sealed = RefreshTokens(keys)
     audit = AuditLog(records, clock, settings.audit.keep_days)
@@ -211,7 +217,7 @@ def build(settings: Settings, clock: Clock | None = None) -> Services:
     )
     tokens = TokenService(
         grants=grants,
-        recent=_recent_grants(settings, store, keys, sealed, clock),
+        recent=rows if isinstance(rows, RecentStore) else None,
         needs=needs,
         clients=clients,
         refreshing=Refreshing(
@@ -268,6 +274,7 @@ def build(settings: Settings, clock: Clock | None = None) -> Services:
         settings=settings,
         clock=clock,
         store=store,
+        rows=rows,
         keys=keys,
         audit=audit,
         issued=issued,
@@ -346,7 +353,7 @@ def build(settings: Settings, clock: Clock | None = None) -> Services:
         gate=Gate(callers, settings.issuers, transport, clock),
         preflight=Preflight(
             # It hands nothing out.
-            tokens=replace(tokens, tell_issued=lambda _caller, _grant, _access: None),
+            tokens=replace(tokens, tell_issued=lambda _caller, _grant, _access: True),
             store=store,
             google=google,
             opening=opening,
@@ -377,16 +384,6 @@ def material(keys: KeyFile) -> KeyMaterial:
         hasher=KeyedHasher(keys.hash_keys[0].key_bytes()),
         envelope=Envelope([key.jwk for key in keys.hook_keys]),
     )
-
-
-def _recent_grants(
-    settings: Settings, store: WatchedStore, keys: Keys, sealed: RefreshTokens, clock: Clock
-) -> Grants | None:
-    """Return grants as they are or were within the second; None where the settings forbid it."""
-    if not settings.store.cache_mb:
-        return None
-    records = Records(RecentStore(store.inner, store.recent), keys)
-    return Grants(records, sealed, clock, lambda _before, _after, _cause: ())
 
 
 def _most_waiting(settings: Settings) -> int:

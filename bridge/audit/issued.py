@@ -40,19 +40,23 @@ class IssuedTokens:
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
 
-    def note(self, caller: Caller, grant: Grant, access: AccessToken) -> None:
-        """Note that a caller got an access token; nothing if that was noted before."""
+    def note(self, caller: Caller, grant: Grant, access: AccessToken) -> bool:
+        """Note that a caller got an access token, if that was not noted before.
+
+        Returns False if it could not be: the next read of this token is to note it again.
+        """
         # 64 random bits stand for the two: no token is kept for this, and no two of them meet.
         handed = hash((caller.name, access.token.reveal()))
         if handed in self._recent or handed in self._former:
-            return
+            return True
         if len(self._waiting) >= _MOST_WAITING:
-            return  # the store takes no writes; the next read of this token notes it again
+            return False  # the store takes no writes
         if len(self._recent) >= _REMEMBERED:
             # One that was forgotten here is known by its name in the store.
             self._former, self._recent = self._recent, set()
         self._recent.add(handed)
         self._waiting.append(_named(int(self._clock.now()), caller, grant, access))
+        return True
 
     def start(self) -> None:
         """Begin to write, in a thread of its own."""

@@ -131,6 +131,11 @@ class Lease:
     fence: int
 
 
+Version = tuple[str, str, int]
+"""A row's partition and id, and its version."""
+
+Probe = Callable[[], Sequence[Version]]
+
 Changed = Callable[[Iterable[Ref], Iterable[tuple[str, str]]], None]
 
 
@@ -139,6 +144,11 @@ class Counted(NamedTuple):
 
     total: int
     admitted: bool
+
+
+def versions(rows: Iterable[Row]) -> list[Version]:
+    """Return where rows are and which versions they have."""
+    return [(row.ref.partition, row.ref.id, row.version) for row in rows]
 
 
 class StoreConflictError(Exception):
@@ -199,6 +209,13 @@ class Store(Protocol):
 
     def list(self, query: Query) -> Sequence[Row]:
         """Return at most `query.limit` rows."""
+        ...
+
+    def probe(self, query: Query) -> Probe:
+        """Return what tells the versions of the rows that `list` would return, at each call.
+
+        For whoever asks the same again and again: the answer may come sooner than the rows would.
+        """
         ...
 
     def put(self, row: Row) -> None:

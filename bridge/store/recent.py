@@ -7,9 +7,10 @@ Whoever writes, or decides anything but to serve, reads the store itself.
 
 from __future__ import annotations
 
+import math
 import threading
 from collections.abc import Callable, Iterable, Sequence
-from typing import Final, NamedTuple, TypeVar
+from typing import Final, TypeVar
 
 from bridge import metrics
 from bridge.store.base import Delete, Op, Query, Ref, Row
@@ -21,15 +22,24 @@ KEPT_S: Final = 0.8
 _OVERHEAD: Final = 1024
 
 _T = TypeVar("_T")
-_Key = Query | Ref
+Key = Query | Ref
 
 
-class _Kept(NamedTuple):
-    """What a read found, and until when it may be used."""
+class Found:
+    """What a read found, for whoever may use it again.
 
-    until: float
-    rows: tuple[Row, ...]
-    size: int
+    Attributes:
+        rows: sealed.
+        until: on the clock that never steps, when to look again; a change to a row ends it at once.
+        size: about how many bytes they take, of what is kept.
+    """
+
+    __slots__ = ("rows", "size", "until")
+
+    def __init__(self, rows: Sequence[Row]) -> None:
+        self.rows = tuple(rows)
+        self.until = -math.inf
+        self.size = 0
 
 
 class Recent:
@@ -49,41 +59,43 @@ class Recent:
         self._lock = threading.Lock()
         self.turns = Turns()
         # In the order of their ends: each is kept equally long.
-        self._kept: dict[_Key, _Kept] = {}
+        self._kept: dict[Key, Found] = {}
         self._size = 0
-        self._by_ref: dict[Ref, set[_Key]] = {}
-        self._by_subject: dict[tuple[str, str], set[_Key]] = {}
+        self._by_ref: dict[Ref, set[Key]] = {}
+        self._by_subject: dict[tuple[str, str], set[Key]] = {}
         self._changes = 0
 
-    def read(self, key: _Key, fetch: Callable[[], Sequence[Row]]) -> Sequence[Row]:
+    def read(self, key: Key, fetch: Callable[[], Sequence[Row]]) -> Found:
         """Return what was found for `key` a moment ago, or else what `fetch` finds.
 
         Thousands who look for the same at the same moment would all find nothing, and all fetch it.
         """
-        kept = self._fresh(key)
-        if kept is not None:
-            return kept.rows
+        found = self._kept.get(key)
+        if found is not None and self.holds(found):
+            return found
         with self.turns.of(key):
-            kept = self._fresh(key)
-            return self._fetched(key, fetch) if kept is None else kept.rows
+            found = self._kept.get(key)
+            if found is not None and self.holds(found):
+                return found
+            return self._fetched(key, fetch)
 
-    def _fresh(self, key: _Key) -> _Kept | None:
-        kept = self._kept.get(key)
-        if kept is None or kept.until <= self._monotonic():
-            return None
+    def holds(self, found: Found) -> bool:
+        """Tell whether what was found may be used now."""
+        if found.until <= self._monotonic():
+            return False
         self.hits += 1
         metrics.count(metrics.CACHE, "hit")
-        return kept
+        return True
 
-    def _fetched(self, key: _Key, fetch: Callable[[], Sequence[Row]]) -> Sequence[Row]:
-        now = self._monotonic()
+    def _fetched(self, key: Key, fetch: Callable[[], Sequence[Row]]) -> Found:
+        began = self._monotonic()
         self.misses += 1
         metrics.count(metrics.CACHE, "miss")
         changes = self._changes
-        rows = tuple(fetch())
-        if rows:
-            self._keep(key, rows, now, changes)
-        return rows
+        found = Found(fetch())
+        if found.rows:
+            self._keep(key, found, began, changes)
+        return found
 
     def forget(self, refs: Iterable[Ref], subjects: Iterable[tuple[str, str]]) -> None:
         """Forget every read that found one of these rows, or looked for one of these subjects.
@@ -122,27 +134,29 @@ class Recent:
         """About how many bytes are kept."""
         return self._size
 
-    def _keep(self, key: _Key, rows: tuple[Row, ...], began: float, changes: int) -> None:
-        size = _OVERHEAD + sum(len(row.body) for row in rows)
+    def _keep(self, key: Key, found: Found, began: float, changes: int) -> None:
+        found.size = _OVERHEAD + sum(len(row.body) for row in found.rows)
         with self._lock:
             # Something was written since the read began: it may have found what was before.
-            if changes != self._changes or size > self._room:
+            if changes != self._changes or found.size > self._room:
                 return
             self._drop((key,))
-            while self._size + size > self._room:
+            while self._size + found.size > self._room:
                 self._drop((next(iter(self._kept)),))
-            self._kept[key] = _Kept(began + KEPT_S, rows, size)
-            self._size += size
-            for row in rows:
+            found.until = began + KEPT_S
+            self._kept[key] = found
+            self._size += found.size
+            for row in found.rows:
                 self._by_ref.setdefault(row.ref, set()).add(key)
             if isinstance(key, Query) and key.subject:
                 self._by_subject.setdefault((key.kind, key.subject), set()).add(key)
 
-    def _drop(self, keys: Iterable[_Key]) -> None:
+    def _drop(self, keys: Iterable[Key]) -> None:
         for key in tuple(keys):
             kept = self._kept.pop(key, None)
             if kept is None:
                 continue
+            kept.until = -math.inf
             self._size -= kept.size
             for row in kept.rows:
                 _discard(self._by_ref, row.ref, key)
@@ -150,7 +164,7 @@ class Recent:
                 _discard(self._by_subject, (key.kind, key.subject), key)
 
 
-def _discard(index: dict[_T, set[_Key]], name: _T, key: _Key) -> None:
+def _discard(index: dict[_T, set[Key]], name: _T, key: Key) -> None:
     keys = index.get(name)
     if keys is not None:
         keys.discard(key)

@@ -18,12 +18,14 @@ from bridge.store.base import (
     Delete,
     Lease,
     Op,
+    Probe,
     Put,
     Query,
     Ref,
     Replace,
     Row,
     StoreUnavailableError,
+    versions,
 )
 from bridge.store.redis_calls import Calls, Script
 from bridge.store.redis_changes import Changes
@@ -71,6 +73,10 @@ class RedisStore:
     def list(self, query: Query) -> Sequence[Row]:
         """Return at most `query.limit` rows."""
         return self._records.list(query)
+
+    def probe(self, query: Query) -> Probe:
+        """Return what tells the versions of the rows that `list` would return, at each call."""
+        return lambda: versions(self.list(query))
 
     def put(self, row: Row) -> None:
         """Insert a row. Raises StoreConflictError if it exists."""

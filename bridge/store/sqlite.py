@@ -17,6 +17,7 @@ from bridge.store.base import (
     Delete,
     Lease,
     Op,
+    Probe,
     Put,
     Query,
     Ref,
@@ -65,6 +66,10 @@ class SqliteStore:
     def list(self, query: Query) -> Sequence[Row]:
         """Return at most `query.limit` rows."""
         return self._records.list(query)
+
+    def probe(self, query: Query) -> Probe:
+        """Return what tells the versions of the rows that `list` would return, at each call."""
+        return self._records.probe(query)
 
     def put(self, row: Row) -> None:
         """Insert a row. Raises StoreConflictError if it exists."""

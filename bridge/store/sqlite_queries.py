@@ -13,6 +13,8 @@ from bridge.store.base import Query
 COLUMNS: Final = "partition, id, version, body, key_id, tenant, subject, account, state, expires_at"
 
 
+PLACES: Final = "partition, id, version"
+
 # Not among the columns of every read: only a listing by position has a use for it.
 _IN_ORDER: Final = f"{COLUMNS}, position"
 
@@ -36,13 +38,13 @@ def listings_of(query: Query) -> Listings:
     return Listings(listing(query), listing(query, is_sorted=False) if is_few else None)
 
 
-def listing(query: Query, *, is_sorted: bool = True) -> str:
+def listing(query: Query, *, is_sorted: bool = True, selected: str = COLUMNS) -> str:
     """Return one statement for queries with the same filters set as `query`.
 
     Its parameters are the kind's number, the values of the filters that are set, in the order of
     `Query`'s fields, `after_position` or the partition and id of `after` if one is set, and the
-    limit. Unless `is_sorted`, its rows come as SQLite finds them. A listing by position has the
-    position as its last column.
+    limit. Unless `is_sorted`, its rows come as SQLite finds them. It has the columns `selected`; a
+    listing by position has all, and the position as its last.
     """
     conditions = {
         "partition = ?": query.partition,
@@ -59,7 +61,7 @@ def listing(query: Query, *, is_sorted: bool = True) -> str:
     if query.after is not None:
         where.append("(partition, id) > (?, ?)")
     index, covered = _index(query) if query.after_position is None else _index_in_order(query)
-    columns, order = COLUMNS, " ORDER BY partition, id" if is_sorted else ""
+    columns, order = selected, " ORDER BY partition, id" if is_sorted else ""
     if query.after_position is not None:
         columns, order = _IN_ORDER, f" ORDER BY position {'DESC' if query.newest_first else 'ASC'}"
     return (

@@ -15,16 +15,19 @@ from bridge.store.base import (
     Delete,
     GuardConflictError,
     Op,
+    Probe,
     Put,
     Query,
     Ref,
     Replace,
     Row,
     StoreConflictError,
+    Version,
+    versions,
 )
 from bridge.store.sqlite_closed_keys import refuse_closed
 from bridge.store.sqlite_connections import Connections
-from bridge.store.sqlite_queries import COLUMNS, Listings, listing, listings_of
+from bridge.store.sqlite_queries import COLUMNS, PLACES, Listings, listing, listings_of
 
 _KIND: Final = "SELECT id FROM kinds WHERE name = ?"
 _NEW_KIND: Final = "INSERT INTO kinds (name) VALUES (?) ON CONFLICT DO NOTHING"
@@ -99,21 +102,30 @@ class Records:
             return []
         if query.after_position is not None:
             return self._by_position(kind, query)
-        shape = 0
-        parameters: list[Any] = [kind]
-        for bit, value in zip(_BITS, _FILTERS(query), strict=True):
-            if value is not None:
-                # An empty text is another filter: the partial indexes leave it out.
-                shape |= bit if value else bit << _EMPTY
-                parameters.append(value)
-        if query.after is not None:
-            shape |= _AFTER
-            parameters += list[Any](query.after[1:])
-        parameters.append(query.limit)
+        shape, parameters = _shape(kind, query)
         listings = self._listings.get(shape)
         if listings is None:
             listings = self._listings[shape] = listings_of(query)
         return self._listed(name, listings, parameters)
+
+    def probe(self, query: Query) -> Probe:
+        """Return what tells the versions of the rows that `list` would return, at each call."""
+        kind = self._known_kind(query.kind)
+        if kind is None or query.after_position is not None:
+            return lambda: versions(self.list(query))
+        sql = listing(query, is_sorted=False, selected=PLACES)
+        _, parameters = _shape(kind, query)
+        fetch, limit = self._connections.fetch, query.limit
+
+        def look() -> Sequence[Version]:
+            found = fetch(sql, parameters)
+            if len(found) == limit:
+                # Any of those that there are, and a listing has the first.
+                return versions(self.list(query))
+            found.sort()
+            return found
+
+        return look
 
     def _listed(self, kind: str, listings: Listings, parameters: Sequence[Any]) -> Sequence[Row]:
         in_order, few = listings
@@ -217,6 +229,22 @@ class Records:
         self._connections.write(lambda connection: connection.execute(_NEW_KIND, (name,)))
         ((kind,),) = self._connections.fetch(_KIND, (name,))
         return self._kinds.setdefault(name, kind)
+
+
+def _shape(kind: int, query: Query) -> tuple[int, list[Any]]:
+    """Return a number for the set of filters of a query, and the parameters of its statement."""
+    shape = 0
+    parameters: list[Any] = [kind]
+    for bit, value in zip(_BITS, _FILTERS(query), strict=True):
+        if value is not None:
+            # An empty text is another filter: the partial indexes leave it out.
+            shape |= bit if value else bit << _EMPTY
+            parameters.append(value)
+    if query.after is not None:
+        shape |= _AFTER
+        parameters += list[Any](query.after[1:])
+    parameters.append(query.limit)
+    return shape, parameters
 
 
 def _row(kind: str, columns: tuple[Any, ...]) -> Row:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import itertools
 import time
 from collections.abc import Callable, Sequence
+from operator import call
 from typing import Final, TypeVar
 
 from bridge import metrics
@@ -17,6 +18,7 @@ from bridge.store.base import (
     Delete,
     Lease,
     Op,
+    Probe,
     Put,
     Query,
     Ref,
@@ -24,8 +26,10 @@ from bridge.store.base import (
     Row,
     Store,
     StoreUnavailableError,
+    versions,
 )
-from bridge.store.recent import Recent
+from bridge.store.findings import Finding, Probed, Recalled
+from bridge.store.recent import Found, Key, Recent
 
 _T = TypeVar("_T")
 _What = TypeVar("_What")
@@ -54,6 +58,11 @@ class WatchedStore:
     def list(self, query: Query) -> Sequence[Row]:
         """Return at most `query.limit` rows."""
         return self._read("list", self.inner.list, query)
+
+    def probe(self, query: Query) -> Probe:
+        """Return what tells the versions of the rows that `list` would return, at each call."""
+        look = self.inner.probe(query)
+        return lambda: self._read("probe", call, look)
 
     def put(self, row: Row) -> None:
         """Insert a row. Raises StoreConflictError if it exists."""
@@ -152,13 +161,19 @@ class WatchedStore:
         self.recent.forget_all()
         self.inner.close()
 
-    def _read(self, call: str, read: Callable[[_What], _T], what: _What) -> _T:
+    def finding(self, key: Key) -> Finding:
+        """Return the rows that a query selects, or the one of a place."""
+        if isinstance(key, Query):
+            return Probed(self.list(key), self.probe(key))
+        return Probed(_some(self.get(key)), lambda: versions(_some(self.get(key))))
+
+    def _read(self, name: str, read: Callable[[_What], _T], what: _What) -> _T:
         if next(self._reads) % _READS_TO_A_TIMED_ONE == 0:
-            return _timed(call, lambda: read(what))
+            return _timed(name, lambda: read(what))
         try:
             return read(what)
         except StoreUnavailableError:
-            metrics.count(metrics.STORE_FAILURES, call)
+            metrics.count(metrics.STORE_FAILURES, name)
             raise
 
 
@@ -167,23 +182,33 @@ class RecentStore(WatchedStore):
 
     def get(self, ref: Ref) -> Row | None:
         """Return the row as it is now or was within the second, or None."""
-        rows = self.recent.read(ref, lambda: _some(super(RecentStore, self).get(ref)))
+        rows = self.find(ref).rows
         return rows[0] if rows else None
 
     def list(self, query: Query) -> Sequence[Row]:
         """Return rows as they are now or were within the second."""
-        return self.recent.read(query, lambda: super(RecentStore, self).list(query))
+        return self.find(query).rows
+
+    def finding(self, key: Key) -> Finding:
+        """Return the rows that a query selects, or the one of a place, as of within the second."""
+        return Recalled(self.recent, lambda: self.find(key))
+
+    def find(self, key: Key) -> Found:
+        """Return the same for this once."""
+        if isinstance(key, Query):
+            return self.recent.read(key, lambda: super(RecentStore, self).list(key))
+        return self.recent.read(key, lambda: _some(super(RecentStore, self).get(key)))
 
 
-def _timed(call: str, work: Callable[[], _T]) -> _T:
+def _timed(name: str, work: Callable[[], _T]) -> _T:
     began = time.perf_counter()
     try:
         return work()
     except StoreUnavailableError:
-        metrics.count(metrics.STORE_FAILURES, call)
+        metrics.count(metrics.STORE_FAILURES, name)
         raise
     finally:
-        metrics.observe(metrics.STORE, call, time.perf_counter() - began)
+        metrics.observe(metrics.STORE, name, time.perf_counter() - began)
 
 
 def _some(row: Row | None) -> tuple[Row, ...]:

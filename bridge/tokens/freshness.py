@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import zlib
 from enum import Enum, auto
-from typing import Final
+from typing import Final, NamedTuple
 
 from bridge.model import AccessToken
 
@@ -23,6 +23,13 @@ class Freshness(Enum):
     FRESH = auto()
     STALE = auto()
     INVALID = auto()
+
+
+class Span(NamedTuple):
+    """A time from `since` on, until before `until`, both Unix seconds."""
+
+    since: float
+    until: float
 
 
 def judge(access: AccessToken | None, now: float, min_ttl: int, window: float) -> Freshness:
@@ -43,6 +50,13 @@ def judge(access: AccessToken | None, now: float, min_ttl: int, window: float) -
     if left > max(min_ttl, window) or now - access.issued_at < YOUNG_S:
         return Freshness.FRESH
     return Freshness.STALE
+
+
+def fresh_span(access: AccessToken, min_ttl: int, window: float) -> Span:
+    """Return when `judge` finds a token FRESH."""
+    is_long = access.expires_at - max(min_ttl, window)
+    is_young = min(access.issued_at + YOUNG_S, access.expires_at)
+    return Span(access.issued_at - _MOST_AHEAD_S, max(is_long, is_young))
 
 
 def window_of(grant_id: str, safety_window: float) -> float:

@@ -6,7 +6,7 @@ behind `Refreshing`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Final
@@ -18,14 +18,17 @@ from bridge.clock import Clock
 from bridge.errors import Action, BridgeError, Code
 from bridge.google.scopes import in_order
 from bridge.model import AccessToken, Account, Caller, Failure, Grant, State
+from bridge.store.base import Row
+from bridge.store.recent import Key
+from bridge.store.watched import RecentStore
 from bridge.tokens.choice import choose, is_named
 from bridge.tokens.clients import Clients
 from bridge.tokens.demand import Demand, demand_of, no_grant
 from bridge.tokens.failures import error_of, shared_failure
-from bridge.tokens.freshness import Freshness, judge, window_of
+from bridge.tokens.freshness import Freshness, Span, fresh_span, judge, window_of
 from bridge.tokens.refreshing import Refreshing, Want
 from bridge.tokens.wire import AccountLabel, TokenAnswer, TokenRequest
-from bridge.vault.grants import Grants
+from bridge.vault.grants import Grants, parse_id
 from bridge.vault.lifecycle import contenders
 from bridge.vault.needs import Needs
 from bridge.vault.records import Held
@@ -50,24 +53,37 @@ class Look(msgspec.Struct, frozen=True):
     failure: Failure | None
 
 
+class Standing(msgspec.Struct, frozen=True):
+    """An answer that a grant's rows alone give.
+
+    Attributes:
+        answer: the answer.
+        fresh: the time in which the same rows give the same token.
+    """
+
+    answer: TokenAnswer
+    fresh: Span
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TokenService:
     """Serves access tokens to callers.
 
     Attributes:
-        recent: the same as they were a moment ago, to serve from and for nothing else; None reads
-            the store each time.
-        tell_issued: told of every token that is handed out, also of those handed out before.
+        recent: the store's rows as they were a moment ago, to serve from and for nothing else; None
+            reads the store each time.
+        tell_issued: told of every token that is handed out, also of those handed out before; tells
+            whether it took notice.
     """
 
     grants: Grants
-    recent: Grants | None
+    recent: RecentStore | None
     needs: Needs
     clients: Clients
     refreshing: Refreshing
     clock: Clock
     safety_window: float
-    tell_issued: Callable[[Caller, Grant, AccessToken], None]
+    tell_issued: Callable[[Caller, Grant, AccessToken], bool]
 
     def read(self, caller: Caller, request: TokenRequest) -> TokenAnswer:
         """Return a token that carries what was asked for, refreshing it once if need be.
@@ -83,12 +99,40 @@ class TokenService:
         metrics.count(metrics.READS, "served")
         return answer
 
+    def standing(
+        self, caller: Caller, request: TokenRequest, rows: Sequence[Row]
+    ) -> Standing | None:
+        """Return the answer that rows give by themselves: a fresh token.
+
+        Args:
+            caller: who asks.
+            request: for what.
+            rows: what `key_of` finds.
+
+        Returns:
+            None where `read` is to be asked: it would call Google, or refuse.
+        """
+        try:
+            demand = demand_of(caller, request)
+            grant = _named_in(self.grants, rows, demand).record
+            look = self.look(grant, demand)
+        except BridgeError:
+            return None
+        if look.freshness is not Freshness.FRESH or look.access is None:
+            return None
+        if not self.tell_issued(caller, grant, look.access):
+            return None
+        window = window_of(grant.id, self.safety_window)
+        fresh = fresh_span(look.access, request.min_ttl, window)
+        return Standing(self._answer(grant, look.access), fresh)
+
     def _read(self, caller: Caller, request: TokenRequest) -> TokenAnswer:
         demand = demand_of(caller, request)
         held, look = self._recently(demand) or self._seen(demand)
         for tries in range(_MOST_ROUNDS):
             if (access := _servable(look, has_tried=tries > 0)) is not None:
-                return self._answer(held.record, access, demand)
+                self.tell_issued(caller, held.record, access)
+                return self._answer(held.record, access)
             with self._refreshed(held, look, demand):
                 held, look = self._served_lately(demand) or self._seen(demand)
         raise BridgeError(
@@ -101,10 +145,11 @@ class TokenService:
         Whoever refreshes reads the store itself before; so do those who are refused, because it may
         have been mended meanwhile, and what is noted, is noted of the present.
         """
-        if self.recent is None:
+        key = None if self.recent is None else key_of(self.grants, demand.request)
+        if self.recent is None or key is None:
             return None
         try:
-            held = _named(self.recent, demand)
+            held = _named_in(self.grants, self.recent.find(key).rows, demand)
             look = self.look(held.record, demand)
         except BridgeError:
             return None
@@ -221,8 +266,7 @@ class TokenService:
     def _first_client(self, tenant: str) -> str | None:
         return next((client.id for client in self.clients.of(tenant)), None)
 
-    def _answer(self, grant: Grant, access: AccessToken, demand: Demand) -> TokenAnswer:
-        self.tell_issued(demand.caller, grant, access)
+    def _answer(self, grant: Grant, access: AccessToken) -> TokenAnswer:
         scopes = grant.granted if access.scopes is None else access.scopes
         return TokenAnswer(
             access_token=access.token,
@@ -234,12 +278,30 @@ class TokenService:
         )
 
 
+def key_of(grants: Grants, request: TokenRequest) -> Key | None:
+    """Return what finds the rows that a request is about; None if it cannot be about any."""
+    if request.grant is not None:
+        return parse_id(request.grant)
+    return grants.query(request.tenant or "", request.subject or "")
+
+
 def _named(grants: Grants, demand: Demand) -> Held[Grant]:
     """Return the grant that a demand means."""
     request = demand.request
     if request.grant is None:
         return choose(grants.find(request.tenant or "", request.subject or ""), demand)
-    held = grants.get(request.grant)
+    return _pinned(grants.get(request.grant), demand)
+
+
+def _named_in(grants: Grants, rows: Sequence[Row], demand: Demand) -> Held[Grant]:
+    """Return the grant that a demand means, of the rows that `key_of` finds."""
+    if demand.request.grant is None:
+        return choose(grants.of_subject(rows, demand.request.subject or ""), demand)
+    return _pinned(grants.known(rows[0]) if rows else None, demand)
+
+
+def _pinned(held: Held[Grant] | None, demand: Demand) -> Held[Grant]:
+    request = demand.request
     if held is None or not demand.caller.sees(held.record.tenant):
         raise demand.no_grant()
     is_of_tenant = request.tenant in (None, held.record.tenant)

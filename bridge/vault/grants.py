@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import secrets
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Final, NamedTuple
 
 from msgspec.structs import replace
@@ -67,9 +67,14 @@ class Grants:
         Raises:
             CorruptRecordError: one of them is damaged.
         """
-        rows = self._records.store.list(
-            Query(KIND, tenant=tenant, subject=self._subject_index(tenant, subject))
-        )
+        return self.of_subject(self._records.store.list(self.query(tenant, subject)), subject)
+
+    def query(self, tenant: str, subject: str) -> Query:
+        """Return what finds the grants of a subject in the store."""
+        return Query(KIND, tenant=tenant, subject=self._subject_index(tenant, subject))
+
+    def of_subject(self, rows: Iterable[Row], subject: str) -> list[Held[Grant]]:
+        """Return the grants that `query` found; raises as `find`."""
         opened = self._records.open
         # An index hash of 96 bits could collide; the record itself says whose it is.
         return [held for row in rows if (held := opened(row, Grant)).record.subject == subject]
@@ -77,8 +82,13 @@ class Grants:
     def get(self, grant_id: str) -> Held[Grant] | None:
         """Return a grant by the id that callers know; None if it is unknown or forgotten."""
         ref = parse_id(grant_id)
-        held = self._records.get(ref, Grant) if ref is not None else None
-        return None if held is None or held.record.state is State.FORGOTTEN else held
+        row = self._records.store.get(ref) if ref is not None else None
+        return None if row is None else self.known(row)
+
+    def known(self, row: Row) -> Held[Grant] | None:
+        """Return the grant in a row; None if it is forgotten."""
+        held = self._records.open(row, Grant)
+        return None if held.record.state is State.FORGOTTEN else held
 
     def at(self, ref: Ref) -> Held[Grant] | None:
         """Return a grant by its place, forgotten or not."""

@@ -24,9 +24,10 @@ from bridge.admin.views import (
 from bridge.errors import BridgeError, Code
 from bridge.profile import strip
 from bridge.services import Services
+from bridge.tokens.repeats import Asked, Repeats
 from bridge.tokens.wire import TokenAnswer, TokenRequest
 from bridge.web.batch import Batches
-from bridge.web.reply import Reply
+from bridge.web.reply import Reply, encode
 from bridge.web.route import LARGE, Ask, Route
 from bridge.web.wire import (
     GrantsQuery,
@@ -58,10 +59,11 @@ class Api:
 
     services: Services
     batches: Batches
+    repeats: Repeats
 
-    def token(self, ask: Ask) -> TokenAnswer:
+    def token(self, ask: Ask) -> Reply:
         """Serve a token."""
-        return self.services.tokens.read(ask.caller, ask.body)
+        return Reply(200, self.repeats.read(ask.caller, ask.body))
 
     def tokens(self, ask: Ask) -> TokensAnswer:
         """Serve many; a refresh of one does not hold the others up."""
@@ -138,7 +140,15 @@ class Api:
 
 def routes(services: Services) -> tuple[Route, ...]:
     """Return every operation of the internal API but the hook's, the token route first."""
-    api = Api(services, Batches(services.tokens))
+    repeats = Repeats(
+        service=services.tokens,
+        rows=services.rows,
+        grants=services.grants,
+        keys=services.keys,
+        clock=services.clock,
+        encode=encode,
+    )
+    api = Api(services, Batches(services.tokens), repeats)
     return (
         Route(
             method="POST",
@@ -149,7 +159,7 @@ def routes(services: Services) -> tuple[Route, ...]:
             body=TokenRequest,
             answer=TokenAnswer,
             errors=_READ_ERRORS,
-            is_repeated=True,
+            kept_as=Asked,
         ),
         Route(
             method="POST",

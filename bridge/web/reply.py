@@ -78,9 +78,14 @@ class Reply(msgspec.Struct, frozen=True):
         ]
 
 
+def encode(value: object) -> bytes:
+    """Write a value of the wire as JSON."""
+    return _ENCODER.encode(value)
+
+
 def encoded(value: object, status: int = 200) -> Reply:
     """Return a value of the wire as an answer."""
-    return Reply(status, _ENCODER.encode(value))
+    return Reply(status, encode(value))
 
 
 def problem(error: BridgeError, request_id: str | None) -> Problem:

@@ -80,8 +80,9 @@ class Route:
         is_open: no caller is asked for.
         is_raw: the body is passed on as bytes, to be decoded once its signature is proven.
         largest: bytes of the largest body.
-        is_repeated: callers send the same body again and again, and nothing in it is secret: the
-            last ones are remembered as read. What a body is depends on nothing but its bytes.
+        kept_as: callers send the same body again and again, and nothing in it is secret: the last
+            ones are kept as this makes them, and so the handler gets every one. What a body is
+            depends on nothing but its bytes.
     """
 
     method: str
@@ -97,13 +98,13 @@ class Route:
     is_open: bool = False
     is_raw: bool = False
     largest: int = SMALL
-    is_repeated: bool = False
+    kept_as: Callable[[Any], object] | None = None
     read: Callable[[bytes], Any] | None = field(init=False, default=None)
 
     def __post_init__(self) -> None:
         if self.body is not None and not self.is_raw:
             read = partial(read_json, msgspec.json.Decoder(self.body))
-            object.__setattr__(self, "read", _remembering(read) if self.is_repeated else read)
+            object.__setattr__(self, "read", _keeping(read, self.kept_as) if self.kept_as else read)
         for kind in (self.query, self.answer):
             if kind is not None:
                 # Before threads do: built by two of them at once, what msgspec 0.22 knows of a type
@@ -195,11 +196,16 @@ def _body(route: Route, environ: Environ) -> Any:  # noqa: ANN401 - of the route
     return route.read(raw)
 
 
-def _remembering(read: Callable[[bytes], Any]) -> Callable[[bytes], Any]:
-    remembered = lru_cache(maxsize=_REMEMBERED)(read)
+def _keeping(
+    read: Callable[[bytes], Any], kept_as: Callable[[Any], object]
+) -> Callable[[bytes], object]:
+    def made(raw: bytes) -> object:
+        return kept_as(read(raw))
 
-    def read_once(raw: bytes) -> Any:  # noqa: ANN401 - what `read` returns
-        return remembered(raw) if len(raw) <= _LONGEST_REMEMBERED else read(raw)
+    kept = lru_cache(maxsize=_REMEMBERED)(made)
+
+    def read_once(raw: bytes) -> object:
+        return kept(raw) if len(raw) <= _LONGEST_REMEMBERED else made(raw)
 
     return read_once
 
@@ -209,11 +215,14 @@ def _is_json(content_type: str) -> bool:
 
 
 def _received(environ: Environ, largest: int) -> bytes:
+    # Without a length, as with chunks: never more than one byte beyond what is allowed.
+    length = largest + 1
     declared = environ.get("CONTENT_LENGTH") or ""
-    if declared.isdecimal() and (len(declared) > _LONGEST_LENGTH or int(declared) > largest):
-        raise _too_large(largest)
-    # Also without a length, as with chunks: never more than one byte beyond what is allowed.
-    raw: bytes = environ["wsgi.input"].read(largest + 1)
+    if declared.isdecimal() and declared.isascii():
+        if len(declared) > _LONGEST_LENGTH or int(declared) > largest:
+            raise _too_large(largest)
+        length = int(declared)
+    raw: bytes = environ["wsgi.input"].read(length)
     if len(raw) > largest:
         raise _too_large(largest)
     return raw

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import re
 import signal
 import socket
 import sys
@@ -40,7 +41,11 @@ Source = tuple[Path | None, Mapping[str, str]]
 
 _BACKLOG: Final = 2048
 _CONNECTIONS: Final = 16_384
-_NO_HEADER: Final = "HTTP_PROXY"  # nobody reads it as one, and the way to Google may need it
+# Of `HTTP_*` the proxy alone: nobody reads it as a header, and the way to Google may need it.
+_LOOKED_FOR_LATER: Final = re.compile(
+    r"(?i:(HTTP|HTTPS|ALL|NO)_PROXY)|(REQUESTS|CURL)_CA_BUNDLE|SSL_CERT_(FILE|DIR)|HOME|NETRC"
+    r"|PROMETHEUS_MULTIPROC_DIR|TMPDIR|TZ|LANG|LC_[A-Z]+|RES_OPTIONS|LOCALDOMAIN|PATH"
+)
 _MORE_TO_STOP_S: Final = 5
 _SWITCH_S: Final = 0.5
 
@@ -83,17 +88,21 @@ def load_app(listener: Listener, source: Source) -> WSGIApplication:
     # Each thread that waits for Python's lock wakes up this often to ask for it. With thousands who
     # come at once and 5 ms, they do nothing else, and no request is ever answered.
     sys.setswitchinterval(_SWITCH_S)
-    _drop_forged_headers()
+    _clear_environment()
     services = build(settings)
     services.start()
     return apps.internal(services) if listener == "internal" else apps.public(services)
 
 
-def _drop_forged_headers() -> None:
-    """Take `HTTP_*` out of the environment: granian would pass it on as a request's headers."""
-    forged = [name for name in os.environ if name.startswith("HTTP_") and name != _NO_HEADER]
-    for name in forged:
-        del os.environ[name]
+def _clear_environment() -> None:
+    """Leave in the environment what libraries look for later on.
+
+    granian copies it into every request (PEP 3333 allows that): `HTTP_*` would pass for headers,
+    secrets have no business there, and copying the rest takes time.
+    """
+    for name in tuple(os.environ):
+        if not _LOOKED_FOR_LATER.fullmatch(name):
+            del os.environ[name]
 
 
 def run_listener(listener: Listener, source: Source) -> None:

@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from bridge.store.base import Query, Ref, Row, Store
+from bridge.store.base import Query, Ref, Row, Store, versions
 from tests.store.backends import BACKENDS, FakeClock, row
 
 Fresh = Callable[[], AbstractContextManager[Store]]
@@ -101,6 +101,7 @@ def test_a_listing_is_what_its_filters_say(
             store.put(each)
         for query in queries:
             assert list(store.list(query)) == _answer(rows, query)
+            assert list(store.probe(query)()) == versions(_answer(rows, query))
 
 
 _BY_COLUMN: dict[str, Callable[[str], Query]] = {
@@ -123,6 +124,22 @@ def test_a_row_is_listed_by_what_it_is_now(store: Store, column: str, old: str, 
     store.replace(_all_columns(2, new), 1)
     assert store.list(query(new)) == [_all_columns(2, new)]
     assert bool(store.list(query(old))) == (old == new)
+
+
+@pytest.mark.parametrize("kind", ["grant", "never"])
+def test_a_probe_tells_what_there_is_at_each_call(store: Store, kind: str) -> None:
+    """Rows that come, change and go are seen by a probe that was made before, of a new kind too."""
+    if kind == "grant":
+        store.put(row("else", subject="else"))
+    look = store.probe(Query("grant", subject="user"))
+    assert list(look()) == []
+    store.put(row("2"))
+    store.put(row("1"))
+    assert list(look()) == versions([row("1"), row("2")])
+    store.replace(row("1", version=2), 1)
+    assert list(look()) == versions([row("1", version=2), row("2")])
+    store.delete(row("1").ref, 2)
+    assert list(look()) == versions([row("2")])
 
 
 def _all_columns(version: int, text: str) -> Row:

@@ -120,8 +120,8 @@ def test_a_write_during_a_read_keeps_its_finding_out(written: WatchedStore, rece
         return found
 
     written.put(row())
-    assert recent.read(MINE, overtaken) == (row(),)
-    assert recent.read(MINE, lambda: list(written.list(MINE))) == (row(version=2),)
+    assert recent.read(MINE, overtaken).rows == (row(),)
+    assert recent.read(MINE, lambda: list(written.list(MINE))).rows == (row(version=2),)
 
 
 def test_no_more_is_kept_than_there_is_room_for(clock: FakeClock) -> None:
@@ -134,9 +134,9 @@ def test_no_more_is_kept_than_there_is_room_for(clock: FakeClock) -> None:
     hits = recent.hits
     recent.read(rows[-1].ref, list)
     assert recent.hits == hits + 1
-    assert recent.read(rows[0].ref, list) == ()
+    assert recent.read(rows[0].ref, list).rows == ()
     large = row("large", body=bytes(20_000))
-    assert recent.read(large.ref, lambda: [large]) == (large,)
-    assert recent.read(large.ref, list) == ()
+    assert recent.read(large.ref, lambda: [large]).rows == (large,)
+    assert recent.read(large.ref, list).rows == ()
     recent.forget((each.ref for each in rows), [])
     assert recent.size == 0

@@ -44,7 +44,7 @@ class Asking:
         self._go_on.set()
 
     def _read(self) -> list[Row]:
-        return list(self._recent.read(_MINE, self._fetch))
+        return list(self._recent.read(_MINE, self._fetch).rows)
 
     def _fetch(self) -> list[Row]:
         self.asked += 1
@@ -84,7 +84,7 @@ def test_a_crowd_shares_the_failure_of_the_one_who_asked(recent: Recent) -> None
     assert [getattr(error, "context", None) for error in errors] == [{"detail": "away"}] * 21
     assert len({id(error) for error in errors}) == len(errors)
     assert asking.asked == 1
-    assert list(recent.read(_MINE, lambda: [row()])) == [row()]
+    assert recent.read(_MINE, lambda: [row()]).rows == (row(),)
 
 
 def test_who_reads_something_else_does_not_wait(recent: Recent) -> None:
@@ -92,7 +92,7 @@ def test_who_reads_something_else_does_not_wait(recent: Recent) -> None:
     with ThreadPoolExecutor(_OTHERS + 1) as pool:
         asking = Asking(recent, pool)
         reads = asking.gather()
-        assert list(recent.read(_THEIRS, lambda: [row("2")])) == [row("2")]
+        assert recent.read(_THEIRS, lambda: [row("2")]).rows == (row("2"),)
         asking.go_on()
         assert all(read.result() for read in reads)
 

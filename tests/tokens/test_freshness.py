@@ -5,11 +5,13 @@ from __future__ import annotations
 from functools import partial
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from bridge.errors import Code
 from bridge.model import AccessToken
 from bridge.secret import Secret, fingerprint
-from bridge.tokens.freshness import Freshness, judge, window_of
+from bridge.tokens.freshness import Freshness, fresh_span, judge, window_of
 from tests.kit import CALENDAR, DRIVE, HOUR, MAIL, World
 from tests.tokens.support import Later, calls, held, proven, refusal, under_way
 
@@ -48,6 +50,23 @@ def test_a_token_is_judged_by_what_is_left_of_it(
 ) -> None:
     """More than `min_ttl` and the window is FRESH, as is a young one; what is over is INVALID."""
     assert judge(token(left, age), NOW, min_ttl, WINDOW) is expected
+
+
+@given(
+    left=st.integers(-100, 8000),
+    age=st.integers(-100, 8000),
+    min_ttl=st.integers(0, 1800),
+    window=st.floats(0, 360),
+    passed=st.floats(-200, 8000),
+)
+def test_the_time_in_which_a_token_is_fresh_is_told_beforehand(
+    *, left: int, age: int, min_ttl: int, window: float, passed: float
+) -> None:
+    """It is FRESH exactly within the span."""
+    its, now = token(left, age), NOW + passed
+    fresh = fresh_span(its, min_ttl, window)
+    is_within = fresh.since <= now < fresh.until
+    assert is_within == (judge(its, now, min_ttl, window) is Freshness.FRESH)
 
 
 def test_no_token_is_invalid() -> None:

@@ -210,10 +210,10 @@ def test_a_fault_of_our_own_is_told_alike(
     def fail(*_args: object, **_more: object) -> None:
         raise RuntimeError("inside")
 
-    for place in ("bridge.tokens.service.demand_of", "bridge.web.route.encoded"):
+    for place in ("bridge.tokens.service.demand_of", "bridge.web.api.Reply"):
         with monkeypatch.context() as patched:
             patched.setattr(place, fail)
-            status, _, body = both.ask(headers=key, json=GOOD)
+            status, _, body = both.ask(headers=key, json=GOOD | {"run": place})
         assert status == "500"
         assert Code.INTERNAL_ERROR.value.encode() in body
         assert b"inside" not in body

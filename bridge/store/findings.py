@@ -1,0 +1,64 @@
+"""What a read found, and whether it is still there: for whoever answers the same request again.
+
+Owns the two ways to look again: at the store, by the versions of the rows, or at what the process
+read within the second.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+from bridge.store.base import Probe, Row, versions
+from bridge.store.recent import Found, Recent
+
+
+class Finding(Protocol):
+    """Rows that a read found.
+
+    Attributes:
+        rows: sealed.
+    """
+
+    rows: Sequence[Row]
+
+    def holds(self) -> bool:
+        """Tell whether a read would find the same rows now.
+
+        Raises:
+            StoreUnavailableError: the store cannot tell.
+        """
+        ...
+
+
+class Probed:
+    """A finding that is looked for in the store each time; see `Finding`."""
+
+    def __init__(self, rows: Sequence[Row], probe: Probe) -> None:
+        self.rows = rows
+        self._versions = versions(rows)
+        self._probe = probe
+
+    def holds(self) -> bool:
+        """Ask the store for the versions of what it has."""
+        return self._probe() == self._versions
+
+
+class Recalled:
+    """A finding that is good for as long as the process keeps it; see `Finding`."""
+
+    def __init__(self, recent: Recent, find: Callable[[], Found]) -> None:
+        self._recent = recent
+        self._find = find
+        self._found = find()
+        self.rows: Sequence[Row] = self._found.rows
+
+    def holds(self) -> bool:
+        """Look at what the process keeps, and read anew what it no longer does."""
+        if self._recent.holds(self._found):
+            return True
+        found = self._find()
+        if found.rows != self.rows:
+            return False
+        self._found = found
+        return True

@@ -1,0 +1,154 @@
+"""The same request again: its last answer, as long as all that it followed from is as it was.
+
+Owns what an answer follows from: the caller, the rows of the store, the keys that open them, and
+the time in which the token is fresh. The rows are looked at for every answer, by the same rules as
+for a request that never came before; only opening, choosing and writing are not done again. What is
+not answered from here, the token service answers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Final
+
+from bridge import metrics
+from bridge.clock import Clock
+from bridge.crypto.transient import Sealed, TransientSeal
+from bridge.model import Caller
+from bridge.store.base import StoreUnavailableError
+from bridge.store.findings import Finding
+from bridge.store.watched import WatchedStore
+from bridge.tokens.freshness import Span
+from bridge.tokens.service import TokenService, key_of
+from bridge.tokens.wire import TokenAnswer, TokenRequest
+from bridge.vault.grants import Grants
+from bridge.vault.keys import KeyMaterial, Keys
+
+# The one part of an answer that is another at each reading. In a string of the answer its quotes
+# would be escaped, so it is found nowhere else.
+_EXPIRES_IN: Final = b'"expires_in":'
+_MOST_CALLERS: Final = 16
+
+
+@dataclass(slots=True)
+class Given:
+    """An answer that was given, and what it follows from.
+
+    Attributes:
+        caller: who got it.
+        finding: the rows.
+        keys: what opened them.
+        fresh: when its token may be handed out without a look at Google.
+        expires_at: of the token, Unix seconds.
+        sealed: the answer without the seconds that are left.
+        place: where in it they belong.
+    """
+
+    caller: Caller
+    finding: Finding
+    keys: KeyMaterial
+    fresh: Span
+    expires_at: int
+    sealed: Sealed
+    place: int
+
+
+class Asked:
+    """A request as it was read, and what callers were answered to it last."""
+
+    __slots__ = ("came_before", "given", "request")
+
+    def __init__(self, request: TokenRequest) -> None:
+        self.request = request
+        self.came_before = False
+        self.given: dict[str, Given] = {}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Repeats:
+    """Answers requests, and those that come again with less work. Safe for use by many threads.
+
+    Attributes:
+        service: answers whatever is not answered from here.
+        rows: the store, or what was read of it within the second.
+        grants: finds and opens rows.
+        keys: of the process.
+        clock: the time.
+        encode: writes an answer as JSON.
+    """
+
+    service: TokenService
+    rows: WatchedStore
+    grants: Grants
+    keys: Keys
+    clock: Clock
+    encode: Callable[[TokenAnswer], bytes]
+    _seal: TransientSeal = field(init=False, default_factory=TransientSeal)
+
+    def read(self, caller: Caller, asked: Asked) -> bytes:
+        """Return the answer to a request, written as JSON.
+
+        Raises:
+            BridgeError: as `TokenService.read`.
+        """
+        try:
+            answer = self._again(caller, asked)
+        except StoreUnavailableError as error:
+            metrics.count(metrics.READS, error.code.value)
+            raise
+        if answer is None:
+            # Most of what comes once never comes again: it is not worth a place in memory.
+            asked.came_before = True
+            return self.encode(self.service.read(caller, asked.request))
+        metrics.count(metrics.READS, "served")
+        return answer
+
+    def _again(self, caller: Caller, asked: Asked) -> bytes | None:
+        given = asked.given.get(caller.name)
+        if given is None:
+            return self._kept(caller, asked) if asked.came_before else None
+        now = self.clock.now()
+        if not self._stands(given, caller, now):
+            return self._kept(caller, asked)
+        plain, place = self._seal.open(given.sealed), given.place
+        left = max(0, given.expires_at - int(now))
+        return b"%b%d%b" % (plain[:place], left, plain[place:])
+
+    def _stands(self, given: Given, caller: Caller, now: float) -> bool:
+        """Tell whether an answer that was given is what would be answered now."""
+        if not given.fresh.since <= now < given.fresh.until:
+            return False
+        if given.keys is not self.keys.present:
+            return False
+        if given.caller is not caller:
+            if given.caller != caller:
+                return False
+            given.caller = caller
+        return given.finding.holds()
+
+    def _kept(self, caller: Caller, asked: Asked) -> bytes | None:
+        """Return the answer to a request and keep it, if the rows alone give it."""
+        keys = self.keys.present
+        key = key_of(self.grants, asked.request)
+        if key is None:
+            return None
+        finding = self.rows.finding(key)
+        standing = self.service.standing(caller, asked.request, finding.rows)
+        if standing is None:
+            return None
+        body = self.encode(standing.answer)
+        place = body.index(_EXPIRES_IN) + len(_EXPIRES_IN)
+        rest = body[body.index(b",", place) :]
+        if len(asked.given) >= _MOST_CALLERS:
+            asked.given.clear()
+        asked.given[caller.name] = Given(
+            caller=caller,
+            finding=finding,
+            keys=keys,
+            fresh=standing.fresh,
+            expires_at=standing.answer.expires_at,
+            sealed=self._seal.seal(body[:place] + rest),
+            place=place,
+        )
+        return body
