@@ -15,11 +15,12 @@ from typing import Final
 from bridge import metrics
 from bridge.clock import Clock
 from bridge.crypto.transient import Sealed, TransientSeal
+from bridge.errors import BridgeError
 from bridge.model import Caller
-from bridge.store.base import StoreUnavailableError
 from bridge.store.findings import Finding
 from bridge.store.watched import WatchedStore
 from bridge.tokens.freshness import Span
+from bridge.tokens.refreshing import Want
 from bridge.tokens.service import TokenService, key_of
 from bridge.tokens.wire import TokenAnswer, TokenRequest
 from bridge.vault.grants import Grants
@@ -41,6 +42,7 @@ class Given:
         keys: what opened them.
         fresh: when its token may be handed out without a look at Google.
         expires_at: of the token, Unix seconds.
+        want: the refresh that brings the next one.
         sealed: the answer without the seconds that are left.
         place: where in it they belong.
     """
@@ -50,6 +52,7 @@ class Given:
     keys: KeyMaterial
     fresh: Span
     expires_at: int
+    want: Want
     sealed: Sealed
     place: int
 
@@ -94,7 +97,7 @@ class Repeats:
         """
         try:
             answer = self._again(caller, asked)
-        except StoreUnavailableError as error:
+        except BridgeError as error:
             metrics.count(metrics.READS, error.code.value)
             raise
         if answer is None:
@@ -109,11 +112,23 @@ class Repeats:
         if given is None:
             return self._kept(caller, asked) if asked.came_before else None
         now = self.clock.now()
-        if not self._stands(given, caller, now):
+        if self._stands(given, caller, now):
+            plain, place = self._seal.open(given.sealed), given.place
+            left = max(0, given.expires_at - int(now))
+            return b"%b%d%b" % (plain[:place], left, plain[place:])
+        answer = self._renewed(given, caller, asked, now)
+        if answer is None:
+            # Whatever is wrong, it is not to be waited for again before somebody has looked.
+            asked.given.pop(caller.name, None)
+        return answer
+
+    def _renewed(self, given: Given, caller: Caller, asked: Asked, now: float) -> bytes | None:
+        if now < given.expires_at:
             return self._kept(caller, asked)
-        plain, place = self._seal.open(given.sealed), given.place
-        left = max(0, given.expires_at - int(now))
-        return b"%b%d%b" % (plain[:place], left, plain[place:])
+        # Without a look at the store before: hundreds who come at once would all look, and readers
+        # of other grants stand in line behind them. Whoever refreshes looks.
+        with self.service.refreshing.seen_to(given.want, patient=True):
+            return self._kept(caller, asked)
 
     def _stands(self, given: Given, caller: Caller, now: float) -> bool:
         """Tell whether an answer that was given is what would be answered now."""
@@ -148,6 +163,7 @@ class Repeats:
             keys=keys,
             fresh=standing.fresh,
             expires_at=standing.answer.expires_at,
+            want=standing.want,
             sealed=self._seal.seal(body[:place] + rest),
             place=place,
         )

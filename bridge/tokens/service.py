@@ -59,10 +59,12 @@ class Standing(msgspec.Struct, frozen=True):
     Attributes:
         answer: the answer.
         fresh: the time in which the same rows give the same token.
+        want: the refresh that brings the next one.
     """
 
     answer: TokenAnswer
     fresh: Span
+    want: Want
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,8 +116,10 @@ class TokenService:
         """
         try:
             demand = demand_of(caller, request)
-            grant = _named_in(self.grants, rows, demand).record
+            held = _named_in(self.grants, rows, demand)
+            grant = held.record
             look = self.look(grant, demand)
+            want = self._want(held, look, demand)
         except BridgeError:
             return None
         if look.freshness is not Freshness.FRESH or look.access is None:
@@ -124,7 +128,7 @@ class TokenService:
             return None
         window = window_of(grant.id, self.safety_window)
         fresh = fresh_span(look.access, request.min_ttl, window)
-        return Standing(self._answer(grant, look.access), fresh)
+        return Standing(self._answer(grant, look.access), fresh, want)
 
     def _read(self, caller: Caller, request: TokenRequest) -> TokenAnswer:
         demand = demand_of(caller, request)

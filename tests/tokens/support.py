@@ -16,6 +16,7 @@ from bridge.model import Grant
 from bridge.sandbox.interference import Hold
 from bridge.sandbox.records import Account
 from bridge.secret import Secret
+from bridge.tokens.flights import Flight
 from bridge.tokens.service import TokenService
 from bridge.web.apps import internal
 from tests.kit import CALENDAR, DRIVE, SIGN_IN, TENANT, World
@@ -92,6 +93,12 @@ def held(bridge: World, **filters: Any) -> Hold:
 
 def under_way(hold: Hold) -> None:
     assert hold.wait_for(1), "no refresh came"
+
+
+def until_waiting(flight: Flight, count: int) -> None:
+    """Return once so many threads wait for a flight."""
+    while len(flight._queue) < count:  # noqa: SLF001 - what can be seen from outside comes too late
+        threading.Event().wait(0.001)
 
 
 def capture(

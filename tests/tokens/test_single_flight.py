@@ -28,6 +28,7 @@ from tests.tokens.support import (
     refreshing_with,
     refusal,
     under_way,
+    until_waiting,
 )
 from tests.tokens.test_error_table import NEW_ERROR
 
@@ -321,12 +322,6 @@ def test_who_lost_patience_leaves_the_queue() -> None:
     until_waiting(flight, 1)
     flight.land()
     patient.outcome()
-
-
-def until_waiting(flight: Flight, count: int) -> None:
-    """Return once so many threads wait for a flight."""
-    while len(flight._queue) < count:  # noqa: SLF001 - what can be seen from outside comes too late
-        threading.Event().wait(0.001)
 
 
 def _wait_for(flight: Flight) -> None:

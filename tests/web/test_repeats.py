@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -15,6 +15,7 @@ from bridge.store.recent import KEPT_S
 from bridge.tokens.repeats import Asked
 from bridge.tokens.wire import TokenRequest
 from tests.kit import CALENDAR, DRIVE, HOUR, SIGN_IN, World
+from tests.tokens.support import Later, held, under_way, until_waiting
 from tests.web.conftest import (
     Backend,
     another,
@@ -279,3 +280,58 @@ def test_no_value_of_an_answer_passes_for_its_member(bridge: World, asker: Backe
     account = bridge.account('"expires_in":1,@example.com')
     bridge.grant("u1", account=account)
     assert thrice(asker)["account"]["email"] == account.email
+
+
+class Looks:
+    """How often a store was asked for rows, and for leases."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, kind: type) -> None:
+        self.reads = 0
+        self.leases = 0
+        for name in ("get", "list"):
+            monkeypatch.setattr(kind, name, self._counting(getattr(kind, name), "reads"))
+        monkeypatch.setattr(kind, "lease", self._counting(kind.lease, "leases"))  # type: ignore[attr-defined]  # a store's
+
+    def _counting(self, call: Callable[..., Any], what: str) -> Callable[..., Any]:
+        def counted(*args: Any) -> Any:
+            setattr(self, what, getattr(self, what) + 1)
+            return call(*args)
+
+        return counted
+
+
+def test_a_crowd_that_comes_again_for_an_expired_token_looks_once(
+    bridge: World, asker: Backend, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Forty readers wait for one refresh, and do not all look into the store before they do."""
+    bridge.grant("u1")
+    old = thrice(asker)["access_token"]
+    bridge.clock.advance(2 * HOUR)
+    bridge.services.gate.admit(asker.key)
+    hold = held(bridge)
+    looks = Looks(monkeypatch, type(bridge.services.store.inner))
+    readers = [Later(lambda: asker.token("u1").get_json()["access_token"]) for _ in range(40)]
+    under_way(hold)
+    [flight] = bridge.services.tokens.refreshing.flights._flights.values()  # noqa: SLF001 - as there
+    until_waiting(flight, len(readers) - 1)
+    before = looks.reads
+    hold.release()
+    [new] = {reader.outcome() for reader in readers}
+    assert new != old
+    assert before < 10
+    assert looks.leases == 1
+
+
+def test_what_cannot_be_renewed_is_not_waited_for_at_each_request(
+    bridge: World, asker: Backend, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A refresh that failed is told from the store, without a lease for each who asks."""
+    account = bridge.account()
+    bridge.grant("u1", account=account)
+    thrice(asker)
+    bridge.clock.advance(2 * HOUR)
+    bridge.google.kill_refresh_tokens(account)
+    looks = Looks(monkeypatch, type(bridge.services.store.inner))
+    for _ in range(5):
+        assert_problem(asker.token("u1"), 409, "reauth_required")
+    assert looks.leases == 1
