@@ -63,8 +63,9 @@ class Gate:
         if caller is not None:
             return caller
         # A caller's thousand threads would all find it forgotten at the same moment.
-        with self._turns.of(name):
-            return self._known(name) or self._looked_up(name, Secret(credential))
+        return self._turns.answer(
+            name, lambda: self._known(name), lambda: self._looked_up(name, Secret(credential))
+        )
 
     def _known(self, name: bytes) -> Caller | None:
         held = self._remembered.get(name)

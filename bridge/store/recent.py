@@ -70,14 +70,14 @@ class Recent:
 
         Thousands who look for the same at the same moment would all find nothing, and all fetch it.
         """
-        found = self._kept.get(key)
-        if found is not None and self.holds(found):
+        found = self._known(key)
+        if found is not None:
             return found
-        with self.turns.of(key):
-            found = self._kept.get(key)
-            if found is not None and self.holds(found):
-                return found
-            return self._fetched(key, fetch)
+        return self.turns.answer(key, lambda: self._known(key), lambda: self._fetched(key, fetch))
+
+    def _known(self, key: Key) -> Found | None:
+        found = self._kept.get(key)
+        return found if found is not None and self.holds(found) else None
 
     def holds(self, found: Found) -> bool:
         """Tell whether what was found may be used now."""

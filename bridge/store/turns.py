@@ -8,10 +8,13 @@ out the same, and take as long.
 from __future__ import annotations
 
 import threading
-from collections.abc import Hashable, Iterator
-from contextlib import contextmanager
+from collections import deque
+from collections.abc import Callable, Hashable
+from typing import TypeVar
 
 from bridge.errors import BridgeError
+
+T = TypeVar("T")
 
 
 class _Turn:
@@ -21,6 +24,34 @@ class _Turn:
         self.lock = threading.Lock()
         self.members = 0
         self.failed: BridgeError | None = None
+        self._waiting: deque[threading.Lock] = deque()
+
+    def begin(self) -> bool:
+        """Take the turn, if nobody has it; else wait until it is over, and tell that it was not."""
+        if self.lock.acquire(blocking=False):
+            return True
+        over = threading.Lock()
+        over.acquire()
+        self._waiting.append(over)
+        # Whoever ends it lets go of the lock first, and calls those who wait after that: who finds
+        # it taken here is called.
+        if self.lock.acquire(blocking=False):
+            return True
+        over.acquire()
+        return False
+
+    def end(self) -> None:
+        """Give the turn up, and let all who waited go on at once.
+
+        One after the other would be two changes of threads for each, and thousands may wait.
+        """
+        self.lock.release()
+        while self._waiting:
+            try:
+                over = self._waiting.popleft()
+            except IndexError:
+                return
+            over.release()
 
 
 class Turns:
@@ -30,23 +61,28 @@ class Turns:
         self._lock = threading.Lock()
         self._turns: dict[Hashable, _Turn] = {}
 
-    @contextmanager
-    def of(self, key: Hashable) -> Iterator[None]:
-        """Have one's turn within the block.
+    def answer(self, key: Hashable, known: Callable[[], T | None], ask: Callable[[], T]) -> T:
+        """Return what is known, or what is asked for in one's turn.
+
+        Args:
+            key: what is wanted.
+            known: looks where `ask` puts its answers; None is none.
+            ask: finds out.
 
         Raises:
-            BridgeError: of the kind that ended the block of somebody who was before.
+            BridgeError: what `ask` raised, to this thread or to the one that it waited for.
         """
         turn = self._joined(key)
         try:
-            with turn.lock:
-                if turn.failed is not None:
-                    raise turn.failed.again()
-                try:
-                    yield
-                except BridgeError as error:
-                    turn.failed = error
-                    raise
+            while not turn.begin():
+                self._fail_with(turn)
+                answer = known()
+                if answer is not None:
+                    return answer
+            try:
+                return self._asked(turn, known, ask)
+            finally:
+                turn.end()
         finally:
             self._leave(key, turn)
 
@@ -55,6 +91,21 @@ class Turns:
         with self._lock:
             turn = self._turns.get(key)
             return 0 if turn is None else turn.members
+
+    def _asked(self, turn: _Turn, known: Callable[[], T | None], ask: Callable[[], T]) -> T:
+        self._fail_with(turn)
+        answer = known()
+        if answer is not None:
+            return answer
+        try:
+            return ask()
+        except BridgeError as error:
+            turn.failed = error
+            raise
+
+    def _fail_with(self, turn: _Turn) -> None:
+        if turn.failed is not None:
+            raise turn.failed.again()
 
     def _joined(self, key: Hashable) -> _Turn:
         with self._lock:

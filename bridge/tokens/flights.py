@@ -106,10 +106,8 @@ class Flights:
         """
         self._flights: dict[Hashable, Flight] = {}
         self._lock = threading.Lock()
-        self._places = threading.BoundedSemaphore(most_waiting)
-        self._benches = threading.BoundedSemaphore(
-            max(1, most_waiting - max(2, most_waiting // _FOR_FLYING))
-        )
+        self._places = _Places(most_waiting)
+        self._benches = _Places(max(1, most_waiting - max(2, most_waiting // _FOR_FLYING)))
 
     @contextmanager
     def place(self) -> Iterator[None]:
@@ -118,11 +116,15 @@ class Flights:
         Raises:
             BridgeError: `upstream_unavailable`; all are taken.
         """
-        with _taken(self._places):
+        with self._places.taken():
             yield
 
     def board(self, key: Hashable) -> tuple[Flight, bool]:
         """Return the flight for a key, and whether the caller is the one to fly it."""
+        # Without the lock, for thousands who come at once: none of them is the one to fly it.
+        flight = self._flights.get(key)
+        if flight is not None:
+            return flight, False
         with self._lock:
             flight = self._flights.get(key)
             if flight is not None:
@@ -143,20 +145,37 @@ class Flights:
         Raises:
             BridgeError: as `place` and `Flight.waited_for`.
         """
-        with _taken(self._benches), flight.waited_for(seconds):
+        with self._benches.taken(), flight.waited_for(seconds):
             yield
 
 
-@contextmanager
-def _taken(places: threading.BoundedSemaphore) -> Iterator[None]:
-    if not places.acquire(blocking=False):
-        raise BridgeError(
-            Code.UPSTREAM_UNAVAILABLE,
-            "Too many requests wait for Google already; try again shortly.",
-            reason="too_many_waiting",
-            retry_after=1,
-        )
-    try:
-        yield
-    finally:
-        places.release()
+class _Places:
+    """So many threads at a time.
+
+    Without a lock of its own, which a semaphore of Python has: a list's `pop` and `append` are
+    atomic, and thousands who come at once would stand in line for the lock.
+    """
+
+    def __init__(self, count: int) -> None:
+        self._free = [True] * count
+
+    @contextmanager
+    def taken(self) -> Iterator[None]:
+        """Hold a place within the block.
+
+        Raises:
+            BridgeError: `upstream_unavailable`; there is none.
+        """
+        try:
+            place = self._free.pop()
+        except IndexError:
+            raise BridgeError(
+                Code.UPSTREAM_UNAVAILABLE,
+                "Too many requests wait for Google already; try again shortly.",
+                reason="too_many_waiting",
+                retry_after=1,
+            ) from None
+        try:
+            yield
+        finally:
+            self._free.append(place)

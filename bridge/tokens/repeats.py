@@ -111,23 +111,34 @@ class Repeats:
         given = asked.given.get(caller.name)
         if given is None:
             return self._kept(caller, asked) if asked.came_before else None
-        now = self.clock.now()
-        if self._stands(given, caller, now):
-            plain, place = self._seal.open(given.sealed), given.place
-            left = max(0, given.expires_at - int(now))
-            return b"%b%d%b" % (plain[:place], left, plain[place:])
-        answer = self._renewed(given, caller, asked, now)
+        answer = self._told(given, caller)
+        if answer is not None:
+            return answer
+        answer = self._renewed(given, caller, asked)
         if answer is None:
             # Whatever is wrong, it is not to be waited for again before somebody has looked.
             asked.given.pop(caller.name, None)
         return answer
 
-    def _renewed(self, given: Given, caller: Caller, asked: Asked, now: float) -> bytes | None:
-        if now < given.expires_at:
+    def _told(self, given: Given, caller: Caller) -> bytes | None:
+        """Return an answer that was given, as of now, if it still is the answer."""
+        now = self.clock.now()
+        if not self._stands(given, caller, now):
+            return None
+        plain, place = self._seal.open(given.sealed), given.place
+        left = max(0, given.expires_at - int(now))
+        return b"%b%d%b" % (plain[:place], left, plain[place:])
+
+    def _renewed(self, given: Given, caller: Caller, asked: Asked) -> bytes | None:
+        if self.clock.now() < given.expires_at:
             return self._kept(caller, asked)
         # Without a look at the store before: hundreds who come at once would all look, and readers
         # of other grants stand in line behind them. Whoever refreshes looks.
         with self.service.refreshing.seen_to(given.want, patient=True):
+            # Of those who waited, the first to have its turn has kept the new one.
+            latest = asked.given.get(caller.name)
+            if latest is not None and latest is not given:
+                return self._told(latest, caller) or self._kept(caller, asked)
             return self._kept(caller, asked)
 
     def _stands(self, given: Given, caller: Caller, now: float) -> bool:

@@ -100,7 +100,10 @@ def test_who_reads_something_else_does_not_wait(recent: Recent) -> None:
 def test_a_turn_that_failed_is_nobodys_after_it() -> None:
     """Who comes after a failure has a turn of their own, even while others leave the old one."""
     turns = Turns()
-    with pytest.raises(BridgeError), turns.of("key"):
+
+    def away() -> int:
         raise StoreUnavailableError("away")
-    with turns.of("key"):
-        assert turns.members("key") == 1
+
+    with pytest.raises(BridgeError):
+        turns.answer("key", lambda: None, away)
+    assert turns.answer("key", lambda: None, lambda: turns.members("key")) == 1
