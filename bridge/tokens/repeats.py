@@ -130,7 +130,7 @@ class Repeats:
         return b"%b%d%b" % (plain[:place], left, plain[place:])
 
     def _renewed(self, given: Given, caller: Caller, asked: Asked) -> bytes | None:
-        if self.clock.now() < given.expires_at:
+        if self.clock.now() < given.expires_at or not self._is_for(given, caller):
             return self._kept(caller, asked)
         # Without a look at the store before: hundreds who come at once would all look, and readers
         # of other grants stand in line behind them. Whoever refreshes looks.
@@ -143,15 +143,17 @@ class Repeats:
 
     def _stands(self, given: Given, caller: Caller, now: float) -> bool:
         """Tell whether an answer that was given is what would be answered now."""
-        if not given.fresh.since <= now < given.fresh.until:
-            return False
-        if given.keys is not self.keys.present:
-            return False
+        is_fresh = given.fresh.since <= now < given.fresh.until
+        return is_fresh and self._is_for(given, caller) and given.finding.holds()
+
+    def _is_for(self, given: Given, caller: Caller) -> bool:
+        """Tell whether caller and keys are what they were."""
         if given.caller is not caller:
             if given.caller != caller:
                 return False
+            # The next comparison is by identity.
             given.caller = caller
-        return given.finding.holds()
+        return given.keys is self.keys.present
 
     def _kept(self, caller: Caller, asked: Asked) -> bytes | None:
         """Return the answer to a request and keep it, if the rows alone give it."""

@@ -189,6 +189,13 @@ def test_a_caller_who_loses_a_permission_loses_the_answer(
     assert_problem(asker.token("u1"), 403, "forbidden")
     monkeypatch.undo()
     thrice(asker)
+    monkeypatch.setattr(bridge.services.gate, "admit", lambda _header: less)
+    # Google is not asked either for whoever may not have the token.
+    bridge.clock.advance(2 * HOUR)
+    assert_problem(asker.token("u1"), 403, "forbidden")
+    assert bridge.google.stats().refreshes == 1
+    monkeypatch.undo()
+    thrice(asker)
 
 
 def test_a_lost_key_ends_a_kept_answer(bridge: World, asker: Backend) -> None:
