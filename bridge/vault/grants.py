@@ -19,6 +19,7 @@ from bridge.model import BY_ITSELF, Account, Cause, Grant, RefreshToken, State
 from bridge.store.base import Op, Query, Ref, Row, StoreConflictError
 from bridge.vault.records import CorruptRecordError, Held, Index, Records
 from bridge.vault.refresh_tokens import Owner, RefreshTokens
+from bridge.vault.shorthand import shortened, spelled_out
 
 KIND: Final = "grant"
 FORGOTTEN_KEPT_S: Final = 90 * 24 * 3600
@@ -75,9 +76,12 @@ class Grants:
 
     def of_subject(self, rows: Iterable[Row], subject: str) -> list[Held[Grant]]:
         """Return the grants that `query` found; raises as `find`."""
-        opened = self._records.open
         # An index hash of 96 bits could collide; the record itself says whose it is.
-        return [held for row in rows if (held := opened(row, Grant)).record.subject == subject]
+        return [held for row in rows if (held := self.opened(row)).record.subject == subject]
+
+    def opened(self, row: Row) -> Held[Grant]:
+        """Return the grant in a row, forgotten or not; raises as `find`."""
+        return Held(row, spelled_out(self._records.open(row, Grant).record))
 
     def get(self, grant_id: str) -> Held[Grant] | None:
         """Return a grant by the id that callers know; None if it is unknown or forgotten."""
@@ -87,12 +91,13 @@ class Grants:
 
     def known(self, row: Row) -> Held[Grant] | None:
         """Return the grant in a row; None if it is forgotten."""
-        held = self._records.open(row, Grant)
+        held = self.opened(row)
         return None if held.record.state is State.FORGOTTEN else held
 
     def at(self, ref: Ref) -> Held[Grant] | None:
         """Return a grant by its place, forgotten or not."""
-        return self._records.get(ref, Grant)
+        row = self._records.store.get(ref)
+        return None if row is None else self.opened(row)
 
     def page(
         self, tenant: str, *, state: State | None, after: str | None, limit: int
@@ -162,12 +167,11 @@ class Grants:
     def _written(self, held: Held[Grant] | None, grant: Grant) -> Op:
         # Once, for both seals: the sealing key may become another in between.
         key_id = self._records.keys.present.records.sealing_id
-        grant = self._under(key_id, grant)
+        record = shortened(self._under(key_id, grant))
         index = self._index(grant)
         if held is not None:
-            return self._records.replace(held, grant, index, key_id=key_id)
-        ref = place_of(grant)
-        return self._records.put(ref, grant, index, key_id=key_id)
+            return self._records.replace(held, record, index, key_id=key_id)
+        return self._records.put(place_of(grant), record, index, key_id=key_id)
 
     def update(self, ref: Ref, change: Callable[[Grant], Grant], cause: Cause = BY_ITSELF) -> Grant:
         """Apply `change` to the present grant, again if somebody else wrote meanwhile.
@@ -208,7 +212,7 @@ class Grants:
 
     def _opened(self, row: Row) -> Held[Grant] | None:
         try:
-            return self._records.open(row, Grant)
+            return self.opened(row)
         except CorruptRecordError:
             return None
 

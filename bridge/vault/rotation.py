@@ -146,7 +146,7 @@ class Rotation:
 
     def _anew(self, row: Row) -> Sequence[Op]:
         if row.ref.kind == "grant":
-            grant = self._records.open(row, Grant)
+            grant = self._grants.opened(row)
             return self._grants.write(grant, grant.record)
         if row.ref.kind == "unbound":
             return [self._unbound_anew(row)]
