@@ -8,7 +8,6 @@ from __future__ import annotations
 import itertools
 import time
 from collections.abc import Callable, Sequence
-from operator import call
 from typing import Final, TypeVar
 
 from bridge import metrics
@@ -26,6 +25,7 @@ from bridge.store.base import (
     Row,
     Store,
     StoreUnavailableError,
+    Version,
     versions,
 )
 from bridge.store.findings import Finding, Probed, Recalled
@@ -61,8 +61,18 @@ class WatchedStore:
 
     def probe(self, query: Query) -> Probe:
         """Return what tells the versions of the rows that `list` would return, at each call."""
-        look = self.inner.probe(query)
-        return lambda: self._read("probe", call, look)
+        look, reads = self.inner.probe(query), self._reads
+
+        def looked() -> Sequence[Version]:
+            if next(reads) % _READS_TO_A_TIMED_ONE == 0:
+                return _timed("probe", look)
+            try:
+                return look()
+            except StoreUnavailableError:
+                metrics.count(metrics.STORE_FAILURES, "probe")
+                raise
+
+        return looked
 
     def put(self, row: Row) -> None:
         """Insert a row. Raises StoreConflictError if it exists."""
@@ -167,13 +177,13 @@ class WatchedStore:
             return Probed(self.list(key), self.probe(key))
         return Probed(_some(self.get(key)), lambda: versions(_some(self.get(key))))
 
-    def _read(self, name: str, read: Callable[[_What], _T], what: _What) -> _T:
+    def _read(self, call: str, read: Callable[[_What], _T], what: _What) -> _T:
         if next(self._reads) % _READS_TO_A_TIMED_ONE == 0:
-            return _timed(name, lambda: read(what))
+            return _timed(call, lambda: read(what))
         try:
             return read(what)
         except StoreUnavailableError:
-            metrics.count(metrics.STORE_FAILURES, name)
+            metrics.count(metrics.STORE_FAILURES, call)
             raise
 
 
@@ -200,15 +210,15 @@ class RecentStore(WatchedStore):
         return self.recent.read(key, lambda: _some(super(RecentStore, self).get(key)))
 
 
-def _timed(name: str, work: Callable[[], _T]) -> _T:
+def _timed(call: str, work: Callable[[], _T]) -> _T:
     began = time.perf_counter()
     try:
         return work()
     except StoreUnavailableError:
-        metrics.count(metrics.STORE_FAILURES, name)
+        metrics.count(metrics.STORE_FAILURES, call)
         raise
     finally:
-        metrics.observe(metrics.STORE, name, time.perf_counter() - began)
+        metrics.observe(metrics.STORE, call, time.perf_counter() - began)
 
 
 def _some(row: Row | None) -> tuple[Row, ...]:

@@ -122,10 +122,11 @@ class Repeats:
 
     def _told(self, given: Given, caller: Caller) -> bytes | None:
         """Return an answer that was given, as of now, if it still is the answer."""
-        now = self.clock.now()
-        if not self._stands(given, caller, now):
+        now, place = self.clock.now(), given.place
+        is_fresh = given.fresh.since <= now < given.fresh.until
+        if not (is_fresh and self._is_for(given, caller) and given.finding.holds()):
             return None
-        plain, place = self._seal.open(given.sealed), given.place
+        plain = self._seal.open(given.sealed)
         left = max(0, given.expires_at - int(now))
         return b"%b%d%b" % (plain[:place], left, plain[place:])
 
@@ -140,11 +141,6 @@ class Repeats:
             if latest is not None and latest is not given:
                 return self._told(latest, caller) or self._kept(caller, asked)
             return self._kept(caller, asked)
-
-    def _stands(self, given: Given, caller: Caller, now: float) -> bool:
-        """Tell whether an answer that was given is what would be answered now."""
-        is_fresh = given.fresh.since <= now < given.fresh.until
-        return is_fresh and self._is_for(given, caller) and given.finding.holds()
 
     def _is_for(self, given: Given, caller: Caller) -> bool:
         """Tell whether caller and keys are what they were."""
