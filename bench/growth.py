@@ -89,5 +89,6 @@ def _figure(
             server="none: the token service in this process, one thread",
             workers=setup.workers,
             threads=1,
+            cache="none",
         ),
     )

@@ -12,7 +12,12 @@ import statistics
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import Final, NamedTuple
+
+REMEMBERED: Final = (
+    "sealed answers, whose rows are looked at each time; a proven caller is remembered for 0.5 s"
+)
+"""What every process remembers of reads over HTTP, whatever its cache."""
 
 
 class Limit(NamedTuple):
@@ -62,7 +67,7 @@ class Beside:
     workers: int
     threads: int
     store: str = "sqlite, WAL, synchronous=FULL"
-    cache: str = "none; a proven caller is remembered for 0.5 s"
+    cache: str = f"none; {REMEMBERED}"
     python: str = platform.python_version()
     cpus: int = os.cpu_count() or 1
 

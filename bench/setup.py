@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
+from bench.harness import REMEMBERED
 from bridge.clock import SystemClock
 from bridge.config import load
 from bridge.config.keys import generate, write_keys
@@ -73,7 +74,7 @@ class Kept:
     def cache(self) -> str:
         """What a figure says of the cache."""
         rows = f"sealed rows for {KEPT_S} s" if self.cache_mb else "none"
-        return f"{rows}; a proven caller is remembered for 0.5 s"
+        return f"{rows}; {REMEMBERED}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
