@@ -319,7 +319,8 @@ def test_a_crowd_that_comes_again_for_an_expired_token_looks_once(
     looks = Looks(monkeypatch, type(bridge.services.store.inner))
     readers = [Later(lambda: asker.token("u1").get_json()["access_token"]) for _ in range(40)]
     under_way(hold)
-    [flight] = bridge.services.tokens.refreshing.flights._flights.values()  # noqa: SLF001 - as there
+    flights = bridge.services.tokens.refreshing.flights
+    [flight] = flights._flights.values()  # noqa: SLF001 - who waits is not seen from outside
     until_waiting(flight, len(readers) - 1)
     before = looks.reads
     hold.release()
