@@ -5,12 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 from xdist.scheduler import LoadGroupScheduling  # type: ignore[import-untyped]  # ships no types
 
 from tests.kit import World, world
 from tests.screenshots import SCREENSHOTS
 from tests.store.backends import RedisBackend
+
+# A machine that does something else for 0.2 s is no fault of what is tested.
+hypothesis.settings.register_profile("patient", deadline=None)
+hypothesis.settings.load_profile("patient")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

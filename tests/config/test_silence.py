@@ -124,7 +124,7 @@ def test_the_search_finds_a_secret_that_is_shown() -> None:
     assert not leaks(f"x{CLIENT_SECRET[5:16]}y")
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(st.lists(slips, min_size=1, max_size=4))
 def test_a_damaged_file_raises_nothing_but_its_problems_and_shows_no_secret(
     damage: list[tuple[int, int, int, str]],
@@ -136,7 +136,7 @@ def test_a_damaged_file_raises_nothing_but_its_problems_and_shows_no_secret(
     assert leaks(complaint(text, {})) == []
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(st.dictionaries(st.one_of(variables, st.text().map("BRIDGE_".__add__)), values, max_size=4))
 def test_any_environment_raises_nothing_but_its_problems_and_shows_no_secret(
     environ: dict[str, str],
@@ -153,7 +153,7 @@ def test_a_secret_pasted_into_any_setting_is_not_quoted(secret: str) -> None:
         assert leaks(complaint(FULL, {f"BRIDGE_{name.upper()}": secret})) == [], name
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.data())
 def test_a_damaged_key_file_shows_no_key(data: st.DataObject) -> None:
     """A key file with parts cut or typed over is refused without a piece of a key."""

@@ -386,7 +386,6 @@ JSON = st.recursive(
 )
 BOUNDED = settings(
     max_examples=150,
-    deadline=None,
     derandomize=True,
     database=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
