@@ -34,6 +34,8 @@ class Finding(Protocol):
 class Probed:
     """A finding that is looked for in the store each time; see `Finding`."""
 
+    __slots__ = ("_probe", "_versions", "rows")
+
     def __init__(self, rows: Sequence[Row], probe: Probe) -> None:
         self.rows = rows
         self._versions = versions(rows)
@@ -47,17 +49,22 @@ class Probed:
 class Recalled:
     """A finding that is good for as long as the process keeps it; see `Finding`."""
 
-    def __init__(self, recent: Recent, find: Callable[[], Found]) -> None:
+    __slots__ = ("_find_again", "_found", "_recent", "rows")
+
+    def __init__(
+        self, recent: Recent, found: Found, find_again: Callable[[Sequence[Row]], Found]
+    ) -> None:
+        """Take what was found, and what finds it again, told of the rows that there were."""
         self._recent = recent
-        self._find = find
-        self._found = find()
-        self.rows: Sequence[Row] = self._found.rows
+        self._find_again = find_again
+        self._found = found
+        self.rows: Sequence[Row] = found.rows
 
     def holds(self) -> bool:
         """Look at what the process keeps, and read anew what it no longer does."""
         if self._recent.holds(self._found):
             return True
-        found = self._find()
+        found = self._find_again(self.rows)
         if found.rows != self.rows:
             return False
         self._found = found

@@ -201,7 +201,18 @@ class RecentStore(WatchedStore):
 
     def finding(self, key: Key) -> Finding:
         """Return the rows that a query selects, or the one of a place, as of within the second."""
-        return Recalled(self.recent, lambda: self.find(key))
+        if not isinstance(key, Query):
+            return Recalled(self.recent, self.find(key), lambda _: self.find(key))
+        probe = self.probe(key)
+
+        def find_again(rows: Sequence[Row]) -> Found:
+            # Most rows are the same after a second: to find that out is less than to read them.
+            return self.recent.read(
+                key,
+                lambda: rows if probe() == versions(rows) else super(RecentStore, self).list(key),
+            )
+
+        return Recalled(self.recent, self.find(key), find_again)
 
     def find(self, key: Key) -> Found:
         """Return the same for this once."""
