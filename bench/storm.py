@@ -6,7 +6,6 @@ that the readers' own burst does not count as the bridge's delay.
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
@@ -15,7 +14,8 @@ from multiprocessing import get_context
 from typing import Final
 
 from bench import programs
-from bench.client import Connection, Sample, connect, paced, quiet, timed
+from bench.client import Sample, paced, quiet
+from bench.crowd import Crowd, Wave, allow_open_files, gathered
 from bench.google import Person, read_people
 from bench.harness import Beside, Figure, Measure, Plan, at_most, median, percentile
 from bench.sandbox_control import hold_tokens, refreshes
@@ -30,7 +30,7 @@ _LEAD_S: Final = 4
 _IDLE_S: Final = 5
 _BYSTANDERS: Final = 64
 _BYSTANDER_RATE: Final = 200
-_CONNECT_AT_ONCE: Final = 50
+_FIRST_AT_ONCE: Final = 50
 _AFTER_S: Final = 4
 _JUST_AFTER_S: Final = 0.005
 
@@ -76,6 +76,8 @@ class Round:
 
 def run(plan: Plan) -> Figure:
     """Measure."""
+    allow_open_files(_READERS)
+    quiet()
     rounds = plan.of(3, 1)
     with programs.sandbox(plan.folder, rounds + _BYSTANDERS) as (sandbox_port, people):
         app, persons = read_people(people, sandbox_port)
@@ -121,39 +123,28 @@ def _storm(scene: Scene, person: Person) -> Round:
             rate=_BYSTANDER_RATE,
             seconds=expires_at - time.time() + _HOLD_S + _AFTER_S,
         )
-        read = token_read(subject, scene.authorization)
-        early, readers = asyncio.run(_readers(port, read, expires_at))
+        with gathered(port, _READERS) as crowd:
+            early, storm = _readers(crowd, token_read(subject, scene.authorization), expires_at)
         others = bystanders.result()
-    begun, ended = readers[0].at, max(sample.at + sample.seconds for sample in readers)
     idle = [s.seconds for s in others if expires_at - _IDLE_S <= s.at < expires_at - 0.5]
-    meanwhile = [s.seconds for s in others if begun <= s.at <= ended]
+    meanwhile = [s.seconds for s in others if 0 <= s.at - storm.began <= storm.seconds]
     return Round(
         calls=refreshes(scene.sandbox_port) - before,
-        errors=sum(sample.status != 200 for sample in (*early, *readers, *others)),
-        last=ended - begun,
+        errors=early.errors + storm.errors + sum(sample.status != 200 for sample in others),
+        last=storm.seconds,
         idle=percentile(idle, 0.99),
         meanwhile=percentile(meanwhile, 0.99),
     )
 
 
-async def _readers(port: int, request: bytes, expires_at: int) -> tuple[list[Sample], list[Sample]]:
-    """Connect, read once while the token is fresh, and again the moment it has expired."""
-    quiet()
-    opened: list[Connection] = []
-    early: list[Sample] = []
-    for _ in range(_READERS // _CONNECT_AT_ONCE):
-        batch = await asyncio.gather(*(connect(port) for _ in range(_CONNECT_AT_ONCE)))
-        early += await asyncio.gather(*(timed(one, request, time.time()) for one in batch))
-        opened += batch
+def _readers(crowd: Crowd, request: bytes, expires_at: int) -> tuple[Wave, Wave]:
+    """Have all read once while the token is fresh, and again the moment it has expired."""
+    early = crowd.ask(request, at_once=_FIRST_AT_ONCE)
     left = expires_at - time.time()
     if left < 0:
-        raise RuntimeError("the readers were not connected before the token expired")
-    await asyncio.sleep(left + _JUST_AFTER_S)
-    due = time.time()
-    samples = await asyncio.gather(*(timed(one, request, due) for one in opened))
-    for one in opened:
-        one.close()
-    return early, list(samples)
+        raise RuntimeError("the readers did not have their first answers before the token expired")
+    time.sleep(left + _JUST_AFTER_S)
+    return early, crowd.ask(request)
 
 
 def _figure(setup: Setup, seen: list[Round]) -> Figure:

@@ -27,9 +27,6 @@ from bridge.services import Services
 
 _READERS: Final = 10_000
 _WORKERS: Final = 4
-# An eighth of the threads stays free for reads that wait for nothing, and an eighth of the others
-# for refreshes of other grants. Workers do not get exactly a quarter of the connections each.
-_THREADS: Final = 4096
 _HOLD_S: Final = 3
 _LEAD_S: Final = 20  # the server hangs up on those who say nothing for 30 s
 _FIRST_AT_ONCE: Final = 50
@@ -92,7 +89,6 @@ def run(plan: Plan) -> Figure:
             plan.folder / "bridge",
             app=app,
             workers=_WORKERS,
-            threads=_THREADS,
             kept=Kept(url, CACHE_MB),
         )
         warm = requests_file(plan.folder / "reads", stocked(setup))

@@ -141,6 +141,19 @@ class BridgeError(Exception):
         )
 
 
+def place_of(error: BaseException) -> str:
+    """Return where an exception was raised: all that a log is to say of one that nobody foresaw.
+
+    Its text could quote a value, and a value could be a token.
+    """
+    place = "unknown"
+    trace = error.__traceback__
+    while trace is not None:
+        place = f"{trace.tb_frame.f_code.co_filename}:{trace.tb_lineno}"
+        trace = trace.tb_next
+    return place
+
+
 def invalid(public: str, *, field: str | None = None) -> BridgeError:
     """Return the error for a request that the sender must mend."""
     return BridgeError(Code.INVALID_REQUEST, public, field=field)

@@ -73,7 +73,6 @@ from bridge.vault.user_sessions import UserSessions
 log = structlog.get_logger(__name__)
 
 _MORE_PATIENCE_S: Final = 5.0
-_RESERVED_PART: Final = 8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -148,14 +147,16 @@ class Services:
 class KeyReloader:
     """Notices that the key file changed, and refills the keys from it."""
 
-    def __init__(self, path: Path, keys: Keys) -> None:
+    def __init__(self, path: Path, keys: Keys, held: KeyFile) -> None:
+        """Take the keys, and the file as it was when they were made from it."""
         self._path = path
         self._keys = keys
+        self._held = held
         # Not the present one: the keys may have been read before the file last changed.
         self._seen: tuple[int, int, int] | None = None
 
     def __call__(self) -> bool:
-        """Reload the keys if the file is another than before; tell whether it was.
+        """Reload the keys if there are others in the file than before; tell whether there were.
 
         A file that cannot be read for the moment leaves the present keys in use.
         """
@@ -163,12 +164,16 @@ class KeyReloader:
         if stamp is None or stamp == self._seen:
             return False
         try:
-            self._keys.refill(material(read_keys(self._path)))
+            found = read_keys(self._path)
+            changed = found != self._held
+            if changed:
+                # Whatever follows from the present keys is void with them.
+                self._keys.refill(material(found))
         except (ConfigError, ValueError):
             log.error("key_file_unreadable", path=str(self._path))
             return False
-        self._seen = stamp
-        return True
+        self._seen, self._held = stamp, found
+        return changed
 
 
 def build(settings: Settings, clock: Clock | None = None) -> Services:
@@ -180,7 +185,8 @@ def build(settings: Settings, clock: Clock | None = None) -> Services:
     """
     clock = clock or SystemClock()
     path = settings.keys.file
-    keys = Keys(material(read_keys(path)))
+    key_file = read_keys(path)
+    keys = Keys(material(key_file))
     recent = Recent(settings.store.cache_mb << 20, clock.monotonic)
     store = WatchedStore(open_store(settings.store, clock), recent)
     rows = RecentStore(store.inner, recent) if settings.store.cache_mb else store
@@ -223,7 +229,7 @@ def build(settings: Settings, clock: Clock | None = None) -> Services:
         refreshing=Refreshing(
             grants=grants,
             refresher=refresher,
-            flights=Flights(_most_waiting(settings)),
+            flights=Flights(settings.internal.threads),
             leases=leases,
             clock=clock,
             patience=settings.google.total_timeout_s + _MORE_PATIENCE_S,
@@ -269,7 +275,7 @@ def build(settings: Settings, clock: Clock | None = None) -> Services:
     )
     opening = Opening(records)
     callers = Callers(records, clock)
-    reload_keys = KeyReloader(path, keys)
+    reload_keys = KeyReloader(path, keys, key_file)
     return Services(
         settings=settings,
         clock=clock,
@@ -384,12 +390,6 @@ def material(keys: KeyFile) -> KeyMaterial:
         hasher=KeyedHasher(keys.hash_keys[0].key_bytes()),
         envelope=Envelope([key.jwk for key in keys.hook_keys]),
     )
-
-
-def _most_waiting(settings: Settings) -> int:
-    """Return how many threads may wait for Google: a part is kept for readers of other grants."""
-    threads = settings.internal.threads
-    return max(1, threads - max(1, threads // _RESERVED_PART))
 
 
 def _transport(settings: Settings, clock: Clock) -> Transport:

@@ -29,7 +29,8 @@ from bridge.services import Services, build
 from bridge.signing.webhooks import sign
 from bridge.tokens.wire import TokenAnswer as Served
 from bridge.tokens.wire import TokenRequest
-from bridge.web.apps import internal, public
+from bridge.web.apps import public
+from tests.wsgi import internal_wsgi
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
@@ -267,7 +268,7 @@ class World:
         # in one thread at a time only.
         with self._app_lock:
             if self._app is None or self._app[0] is not self.services:
-                self._app = self.services, internal(self.services)
+                self._app = self.services, internal_wsgi(self.services)
             return HttpClient(self._app[1])
 
     @property

@@ -29,7 +29,8 @@ class InternalSettings(Section):
     """Processes. The default is the number of CPUs."""
 
     threads: int = Field(default=640, ge=1, le=4096)
-    """Threads of each worker: as many requests of one worker can wait for Google at once."""
+    """Of each worker: as many refreshes can be under way at once, and beside them as many requests
+    other than token reads be worked on. Readers who wait for a refresh take no thread."""
 
     @field_validator("tls_certificate", "tls_key")
     @classmethod

@@ -1,21 +1,27 @@
-"""One refresh at a time within a process: the first thread flies, the others wait for it.
+"""One refresh at a time within a process: the first reader's is flown, the others wait for it.
 
-Owns the waiting, and its bounds: readers of other grants must always find a thread, and a place to
-refresh. Other processes are the lease's business.
+Owns the waiting, in a thread or without one, and the bounds of threads that wait: readers of other
+grants must always find a place to refresh. Other processes are the lease's business.
 """
 
 from __future__ import annotations
 
 import threading
+import time
 from collections import deque
-from collections.abc import Hashable, Iterator
+from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
 from typing import Final
 
+import structlog
+
 from bridge import metrics
-from bridge.errors import BridgeError, Code
+from bridge.errors import BridgeError, Code, place_of
+
+log = structlog.get_logger(__name__)
 
 _AT_A_TIME: Final = 2  # one that stalls does not stop the others
+_IN_A_ROW: Final = 8
 _FOR_FLYING: Final = 8  # one place in so many, and two at least, is kept for those who fly
 
 
@@ -24,6 +30,16 @@ def out_of_patience() -> BridgeError:
     return BridgeError(
         Code.UPSTREAM_UNAVAILABLE,
         "The refresh that this request waited for did not end in time; try again.",
+        retry_after=1,
+    )
+
+
+def too_many_waiting() -> BridgeError:
+    """Return the error for a request that there is no place or no thread for."""
+    return BridgeError(
+        Code.UPSTREAM_UNAVAILABLE,
+        "Too many requests wait for Google already; try again shortly.",
+        reason="too_many_waiting",
         retry_after=1,
     )
 
@@ -38,16 +54,32 @@ class Flight:
     def __init__(self) -> None:
         self._mutex = threading.Lock()
         self._queue: deque[threading.Lock] = deque()
-        self._has_landed = False
-        self._error: BridgeError | None = None
+        self._calls: list[Callable[[], None]] = []
+        self.has_landed = False
+        self.error: BridgeError | None = None
+        """What the flight failed of, once it has landed."""
 
     def land(self, error: BridgeError | None = None) -> None:
         """Let the waiting go on, or have them all fail with the same error."""
         with self._mutex:
-            self._error = error
-            self._has_landed = True
+            self.error = error
+            self.has_landed = True
         for _ in range(_AT_A_TIME):
             self._call_next()
+        if self._calls:
+            self._call_back()
+
+    def then(self, call: Callable[[], None]) -> None:
+        """Have a function called after the landing, by a thread that waits for nothing else.
+
+        There is no other end to this wait: a flight lands, well or badly, in its own time. After
+        the landing it is called here and now.
+        """
+        with self._mutex:
+            if not self.has_landed:
+                self._calls.append(_timed(call))
+                return
+        call()
 
     @contextmanager
     def waited_for(self, seconds: float) -> Iterator[None]:
@@ -60,8 +92,8 @@ class Flight:
         if turn is not None:
             self._wait(turn, seconds)
         try:
-            if self._error is not None:
-                raise self._error.again()
+            if self.error is not None:
+                raise self.error.again()
             yield
         finally:
             self._call_next()
@@ -71,7 +103,7 @@ class Flight:
         turn = threading.Lock()
         turn.acquire()
         with self._mutex:
-            if self._has_landed:
+            if self.has_landed:
                 return None
             self._queue.append(turn)
             return turn
@@ -87,13 +119,43 @@ class Flight:
         with self._mutex:
             if turn in self._queue:
                 self._queue.remove(turn)
-            if not self._has_landed:
+            if not self.has_landed:
                 raise out_of_patience()
+
+    def _call_back(self) -> None:
+        # Whoever has flown is not to wait for all of them.
+        calls, self._calls = self._calls, []
+        thread = threading.Thread(target=_call_all, args=(calls,), name="landed")
+        try:
+            thread.start()
+        except RuntimeError:  # the system has no thread left
+            thread.run()
 
     def _call_next(self) -> None:
         with self._mutex:
-            if self._has_landed and self._queue:
+            if self.has_landed and self._queue:
                 self._queue.popleft().release()
+
+
+def _timed(call: Callable[[], None]) -> Callable[[], None]:
+    began = time.perf_counter()
+
+    def timed() -> None:
+        metrics.observe(metrics.WAITS, "refresh", time.perf_counter() - began)
+        call()
+
+    return timed
+
+
+def _call_all(calls: list[Callable[[], None]]) -> None:
+    for number, call in enumerate(calls, 1):
+        try:
+            call()
+        except Exception as error:  # noqa: BLE001 - the others are called all the same
+            log.error("broken", error=type(error).__name__, place=place_of(error))
+        if not number % _IN_A_ROW:
+            # Lets go of Python's lock: readers of other grants go on in between.
+            time.sleep(0)
 
 
 class Flights:
@@ -119,10 +181,14 @@ class Flights:
         with self._places.taken():
             yield
 
+    def under_way(self, key: Hashable) -> Flight | None:
+        """Return the flight for a key, if there is one."""
+        # Without the lock, for thousands who come at once.
+        return self._flights.get(key)
+
     def board(self, key: Hashable) -> tuple[Flight, bool]:
         """Return the flight for a key, and whether the caller is the one to fly it."""
-        # Without the lock, for thousands who come at once: none of them is the one to fly it.
-        flight = self._flights.get(key)
+        flight = self.under_way(key)
         if flight is not None:
             return flight, False
         with self._lock:
@@ -169,12 +235,7 @@ class _Places:
         try:
             place = self._free.pop()
         except IndexError:
-            raise BridgeError(
-                Code.UPSTREAM_UNAVAILABLE,
-                "Too many requests wait for Google already; try again shortly.",
-                reason="too_many_waiting",
-                retry_after=1,
-            ) from None
+            raise too_many_waiting() from None
         try:
             yield
         finally:

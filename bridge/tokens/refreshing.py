@@ -6,21 +6,28 @@ Knows nothing of what makes a token fresh: it is told by the reader.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Hashable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
+import structlog
+
 from bridge.clock import Clock
-from bridge.errors import BridgeError
+from bridge.errors import BridgeError, Code, place_of
 from bridge.model import Grant
 from bridge.store.base import Lease, Ref
 from bridge.tokens.attempt import Attempt
 from bridge.tokens.clients import Client
-from bridge.tokens.flights import Flight, Flights, out_of_patience
+from bridge.tokens.flights import Flight, Flights, out_of_patience, too_many_waiting
 from bridge.tokens.leases import LeaseKeeper
 from bridge.tokens.refresher import Refresher
+from bridge.tokens.visits import STAYS, Awaited, Left, Visit
 from bridge.vault.grants import Grants
+
+log = structlog.get_logger(__name__)
 
 _FIRST_PAUSE_S: Final = 0.01
 _LONGEST_PAUSE_S: Final = 0.1
@@ -62,14 +69,19 @@ class Refreshing:
     patience: float
 
     @contextmanager
-    def seen_to(self, want: Want, *, patient: bool) -> Iterator[None]:
+    def seen_to(self, want: Want, *, patient: bool, visit: Visit = STAYS) -> Iterator[None]:
         """Refresh, or wait for whoever does; a reader that is not patient leaves it to them.
 
         Within the block the reader should look at the grant again: it is its turn.
 
         Raises:
             BridgeError: the refresh's failure, the same for all who waited for it.
+            Left: a refresh is under way, and the visit is of a kind that leaves.
         """
+        if visit.leaves:
+            self.leave(want, patient=patient)
+            yield
+            return
         key = (want.ref, want.scopes)
         with self.flights.place():
             flight, flies = self.flights.board(key)
@@ -81,8 +93,41 @@ class Refreshing:
             with self.flights.waited_for(flight, self.patience):
                 yield
 
+    def leave(self, want: Want, *, patient: bool) -> None:
+        """Have somebody see to a refresh; return if others do, and the reader is not patient.
+
+        Raises:
+            BridgeError: `upstream_unavailable`; there is no place for it.
+            Left: it is under way.
+        """
+        key = (want.ref, want.scopes)
+        flight, flies = self.flights.under_way(key), False
+        if flight is None:
+            flight, flies = self._sent(want, key, patient=patient)
+        if flies or patient:
+            raise Left(Awaited(flight, patient))
+
+    def _sent(self, want: Want, key: Hashable, *, patient: bool) -> tuple[Flight, bool]:
+        """Return the flight for a key, and whether a thread of its own was started to fly it."""
+        with ExitStack() as stack:
+            stack.enter_context(self.flights.place())
+            flight, flies = self.flights.board(key)
+            if flies:
+                held = stack.pop_all()
+                work = partial(self._flown, want, key, flight, patient=patient)
+                try:
+                    threading.Thread(target=_alone, args=(work, held), name="refresh").start()
+                except RuntimeError:
+                    # The system has no thread left. Nobody is to wait for what nobody flies.
+                    held.close()
+                    self.flights.land(key, flight, too_many_waiting())
+        return flight, flies
+
     def _flown(self, want: Want, key: Hashable, flight: Flight, *, patient: bool) -> None:
-        failed: BridgeError | None = out_of_patience()
+        failed: BridgeError | None = BridgeError(
+            Code.INTERNAL_ERROR,
+            "The bridge failed in the refresh that this request waited for; its log says where.",
+        )
         try:
             self._fly(want, patient=patient)
             failed = None
@@ -128,3 +173,13 @@ class Refreshing:
         """Return the grant as it is now, or None if there is nothing to refresh any more."""
         held = self.grants.at(want.ref)
         return None if held is None or not want.is_wanted(held.record) else held.record
+
+
+def _alone(work: Callable[[], None], place: AbstractContextManager[object]) -> None:
+    try:
+        with place:
+            work()
+    except BridgeError:
+        return  # those who left are told when they come back
+    except Exception as error:  # noqa: BLE001 - nobody else is there to tell of it
+        log.error("broken", error=type(error).__name__, place=place_of(error))

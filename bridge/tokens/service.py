@@ -27,6 +27,7 @@ from bridge.tokens.demand import Demand, demand_of, no_grant
 from bridge.tokens.failures import error_of, shared_failure
 from bridge.tokens.freshness import Freshness, Span, fresh_span, judge, window_of
 from bridge.tokens.refreshing import Refreshing, Want
+from bridge.tokens.visits import STAYS, Visit
 from bridge.tokens.wire import AccountLabel, TokenAnswer, TokenRequest
 from bridge.vault.grants import Grants, parse_id
 from bridge.vault.lifecycle import contenders
@@ -87,14 +88,15 @@ class TokenService:
     safety_window: float
     tell_issued: Callable[[Caller, Grant, AccessToken], bool]
 
-    def read(self, caller: Caller, request: TokenRequest) -> TokenAnswer:
+    def read(self, caller: Caller, request: TokenRequest, visit: Visit = STAYS) -> TokenAnswer:
         """Return a token that carries what was asked for, refreshing it once if need be.
 
         Raises:
             BridgeError: as the table of the token endpoint says.
+            Left: a refresh is under way, and the visit is of a kind that leaves.
         """
         try:
-            answer = self._read(caller, request)
+            answer = self._read(caller, request, visit)
         except BridgeError as error:
             metrics.count(metrics.READS, error.code.value)
             raise
@@ -130,14 +132,16 @@ class TokenService:
         fresh = fresh_span(look.access, request.min_ttl, window)
         return Standing(self._answer(grant, look.access), fresh, want)
 
-    def _read(self, caller: Caller, request: TokenRequest) -> TokenAnswer:
+    def _read(self, caller: Caller, request: TokenRequest, visit: Visit) -> TokenAnswer:
+        visit.check()
         demand = demand_of(caller, request)
-        held, look = self._recently(demand) or self._seen(demand)
-        for tries in range(_MOST_ROUNDS):
+        lately = self._served_lately if visit.times else self._recently
+        held, look = lately(demand) or self._seen(demand)
+        for tries in range(visit.times, _MOST_ROUNDS):
             if (access := _servable(look, has_tried=tries > 0)) is not None:
                 self.tell_issued(caller, held.record, access)
                 return self._answer(held.record, access)
-            with self._refreshed(held, look, demand):
+            with self._refreshed(held, look, demand, visit):
                 held, look = self._served_lately(demand) or self._seen(demand)
         raise BridgeError(
             Code.UPSTREAM_UNAVAILABLE, "The grant keeps changing; try again.", retry_after=1
@@ -214,7 +218,9 @@ class TokenService:
             raise
 
     @contextmanager
-    def _refreshed(self, held: Held[Grant], look: Look, demand: Demand) -> Iterator[None]:
+    def _refreshed(
+        self, held: Held[Grant], look: Look, demand: Demand, visit: Visit
+    ) -> Iterator[None]:
         """See to a refresh, and give the reader its turn to look again.
 
         Nobody waits for a new token while the old one is valid.
@@ -222,13 +228,13 @@ class TokenService:
         if look.freshness is not Freshness.STALE:
             if look.failure is not None:
                 raise error_of(look.failure, self.clock.now())
-            with self.refreshing.seen_to(self._want(held, look, demand), patient=True):
+            with self.refreshing.seen_to(self._want(held, look, demand), patient=True, visit=visit):
                 yield
             return
         # Whatever keeps the new one away is not the trouble of a reader whose old one lives.
         with (
             suppress(BridgeError),
-            self.refreshing.seen_to(self._want(held, look, demand), patient=False),
+            self.refreshing.seen_to(self._want(held, look, demand), patient=False, visit=visit),
         ):
             pass
         yield

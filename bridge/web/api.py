@@ -63,7 +63,7 @@ class Api:
 
     def token(self, ask: Ask) -> Reply:
         """Serve a token."""
-        return Reply(200, self.repeats.read(ask.caller, ask.body))
+        return Reply(200, self.repeats.read(ask.caller, ask.body, ask.visit))
 
     def tokens(self, ask: Ask) -> TokensAnswer:
         """Serve many; a refresh of one does not hold the others up."""

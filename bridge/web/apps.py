@@ -6,9 +6,11 @@ was never mounted.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
+import msgspec
 from flask import Flask, Response, request
 from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound
 
@@ -16,7 +18,10 @@ from bridge.admin.gate import Gate
 from bridge.config.tenants import HookListener
 from bridge.errors import BridgeError, Code
 from bridge.services import Services
+from bridge.tokens.visits import LEAVES, Awaited, Left
+from bridge.web import below_wsgi
 from bridge.web.api import routes
+from bridge.web.below_wsgi import Answering, Exchange
 from bridge.web.connect import connect_routes
 from bridge.web.connections import connections_routes
 from bridge.web.events import event_routes
@@ -26,36 +31,76 @@ from bridge.web.openapi import described
 from bridge.web.orders import order_routes
 from bridge.web.pages.mounting import mount_pages
 from bridge.web.reply import Reply, refused
-from bridge.web.route import Environ, Route, broken, request_id_of, respond
+from bridge.web.route import (
+    Ask,
+    Environ,
+    Route,
+    answer,
+    broken,
+    failed,
+    read,
+    request_id_of,
+    respond,
+)
 
 if TYPE_CHECKING:
-    from _typeshed.wsgi import StartResponse, WSGIApplication
+    from _typeshed.wsgi import WSGIApplication
 
 _TOKEN_PATH: Final = "/v1/token"  # noqa: S105 - a path
 
 
 class FastPath:
-    """Answers the token route before Flask is asked, by the same `respond`."""
+    """Answers the token route before Flask is asked, by the same steps as `respond`.
 
-    def __init__(self, token: Route, gate: Gate, rest: WSGIApplication) -> None:
+    It waits for nobody: a reader for whom Google is asked first takes no thread meanwhile. So a few
+    threads of the server do for all.
+    """
+
+    def __init__(self, token: Route, gate: Gate, rest: Answering) -> None:
         self._token = token
         self._gate = gate
         self._rest = rest
 
-    def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
-        """Answer one request (PEP 3333)."""
+    def __call__(self, exchange: Exchange, environ: Environ) -> None:
+        """Answer one request, now or later."""
         if environ.get("PATH_INFO") != _TOKEN_PATH or environ["REQUEST_METHOD"] != "POST":
-            return self._rest(environ, start_response)
+            self._rest(exchange, environ)
+            return
         request_id = request_id_of(environ)
-        reply = respond(self._token, self._gate, environ, {}, request_id)
-        start_response(reply.status_line, reply.header_list(request_id))
-        return [reply.body]
+        try:
+            ask = read(self._token, self._gate, environ, {}, LEAVES)
+        except Exception as error:  # noqa: BLE001 - as in `respond`
+            _send(exchange, failed(self._token, error, request_id), request_id)
+            return
+        self._answer(exchange, ask, request_id)
+
+    def _answer(self, exchange: Exchange, ask: Ask, request_id: str) -> None:
+        try:
+            reply = answer(self._token, ask, request_id)
+        except Left as left:
+            awaited = left.awaited
+            # Thousands may be away: what is not needed any more is not kept meanwhile.
+            waiting = msgspec.structs.replace(ask, environ={})
+            awaited.flight.then(partial(self._return, exchange, waiting, request_id, awaited))
+            return
+        _send(exchange, reply, request_id)
+
+    def _return(self, exchange: Exchange, ask: Ask, request_id: str, awaited: Awaited) -> None:
+        again = msgspec.structs.replace(ask, visit=ask.visit.after(awaited))
+        self._answer(exchange, again, request_id)
 
 
-def internal(services: Services) -> WSGIApplication:
+def _send(exchange: Exchange, reply: Reply, request_id: str) -> None:
+    exchange.response_bytes(reply.status, reply.header_list(request_id), reply.body)
+
+
+def internal(services: Services) -> Answering:
     """Return the app of the internal listener."""
     table = internal_routes(services)
-    return FastPath(table[0], services.gate, internal_flask(services, table).wsgi_app)
+    rest = below_wsgi.wrapped(internal_flask(services, table).wsgi_app)
+    largest = max(route.largest for route in table)
+    aside = below_wsgi.aside(rest, services.settings.internal.threads, largest)
+    return FastPath(table[0], services.gate, aside)
 
 
 def internal_routes(services: Services) -> tuple[Route, ...]:

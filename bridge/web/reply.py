@@ -66,10 +66,9 @@ class Reply(msgspec.Struct, frozen=True):
         return _STATUS_LINES[self.status]
 
     def header_list(self, request_id: str) -> list[tuple[str, str]]:
-        """Return all headers."""
+        """Return all headers but `Content-Length`, which whoever sends the body writes."""
         return [
             ("Content-Type", self.content_type),
-            ("Content-Length", str(len(self.body))),
             # Tokens and grants' states are nobody's to keep on the way.
             ("Cache-Control", "no-store"),
             ("X-Content-Type-Options", "nosniff"),

@@ -12,7 +12,7 @@ import re
 import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from functools import lru_cache, partial
+from functools import partial
 from typing import Any, Final
 from urllib.parse import parse_qsl
 
@@ -20,9 +20,10 @@ import msgspec
 import structlog
 
 from bridge.admin.gate import Gate
-from bridge.errors import BridgeError, Code, invalid
+from bridge.errors import BridgeError, Code, invalid, place_of
 from bridge.model import Caller
 from bridge.parsing import from_validation, read_json
+from bridge.tokens.visits import STAYS, Left, Visit
 from bridge.web.reply import JSON, Reply, encoded, refused
 
 Environ = dict[str, Any]
@@ -48,6 +49,7 @@ class Ask(msgspec.Struct, frozen=True):
         query: of the route's `query` type, None if it has none.
         body: of the route's `body` type; as bytes on a raw route; None if it has none.
         environ: for the headers of a signed message.
+        visit: how it comes for a token.
 
     It prints its caller alone: the rest is the sender's own, and some of it secret.
     """
@@ -57,6 +59,7 @@ class Ask(msgspec.Struct, frozen=True):
     query: Any
     body: Any
     environ: Environ
+    visit: Visit = STAYS
 
     def __repr__(self) -> str:
         return f"Ask(caller={self.caller!r}, …)"
@@ -146,31 +149,56 @@ def respond(
 ) -> Reply:
     """Return the answer to a request; raises nothing."""
     try:
-        value = route.handle(_ask(route, gate, environ, params))
+        ask = read(route, gate, environ, params)
+    except Exception as error:  # noqa: BLE001 - the last resort: a caller gets an answer
+        return failed(route, error, request_id)
+    return answer(route, ask, request_id)
+
+
+def answer(route: Route, ask: Ask, request_id: str) -> Reply:
+    """Return the answer to a request that was read.
+
+    Raises:
+        Left: the visit is of a kind that leaves; nothing else.
+    """
+    try:
+        value = route.handle(ask)
         if isinstance(value, Reply):
             return value
         return Reply(204, b"") if value is None else encoded(value)
-    except BridgeError as error:
-        _tell(route, error, request_id)
-        return refused(error, request_id)
-    except Exception as error:  # noqa: BLE001 - the last resort: a caller gets an answer
+    except Left:
+        raise
+    except Exception as error:  # noqa: BLE001 - as above
+        return failed(route, error, request_id)
+
+
+def failed(route: Route, error: Exception, request_id: str) -> Reply:
+    """Return the answer to whatever reading or handling a request raised."""
+    if not isinstance(error, BridgeError):
         return broken(error, request_id)
+    _tell(route, error, request_id)
+    return refused(error, request_id)
 
 
 def broken(error: Exception, request_id: str) -> Reply:
     """Return the answer to a fault of our own; the log has its place, never its text."""
-    # The exception's text could quote a value, and a value could be a token.
-    place = "unknown"
-    trace = error.__traceback__
-    while trace is not None:
-        place = f"{trace.tb_frame.f_code.co_filename}:{trace.tb_lineno}"
-        trace = trace.tb_next
-    log.error("broken", request_id=request_id, error=type(error).__name__, place=place)
+    log.error("broken", request_id=request_id, error=type(error).__name__, place=place_of(error))
     public = "The bridge failed; its log has this request's id."
     return refused(BridgeError(Code.INTERNAL_ERROR, public), request_id)
 
 
-def _ask(route: Route, gate: Gate, environ: Environ, params: Mapping[str, str]) -> Ask:
+def read(
+    route: Route,
+    gate: Gate,
+    environ: Environ,
+    params: Mapping[str, str],
+    visit: Visit = STAYS,
+) -> Ask:
+    """Return a request as its handler gets it.
+
+    Raises:
+        BridgeError: it is not in order, or whoever sent it may not.
+    """
     for header in _FROM_BROWSERS:
         if header in environ:
             # A browser never gets a token: neither by script (Origin) nor by a link (Sec-Fetch-
@@ -182,7 +210,7 @@ def _ask(route: Route, gate: Gate, environ: Environ, params: Mapping[str, str]) 
             )
     caller = NOBODY if route.is_open else gate.admit(environ.get("HTTP_AUTHORIZATION"))
     query = None if route.query is None else _query(route.query, environ)
-    return Ask(caller, params, query, _body(route, environ), environ)
+    return Ask(caller, params, query, _body(route, environ), environ, visit)
 
 
 def _body(route: Route, environ: Environ) -> Any:  # noqa: ANN401 - of the route's own type
@@ -202,10 +230,18 @@ def _keeping(
     def made(raw: bytes) -> object:
         return kept_as(read(raw))
 
-    kept = lru_cache(maxsize=_REMEMBERED)(made)
+    kept: dict[bytes, object] = {}
 
     def read_once(raw: bytes) -> object:
-        return kept(raw) if len(raw) <= _LONGEST_REMEMBERED else made(raw)
+        found = kept.get(raw)
+        if found is None:
+            found = made(raw)
+            if len(raw) <= _LONGEST_REMEMBERED:
+                # Not the one used longest ago: to know which that is, every request would write.
+                if len(kept) >= _REMEMBERED:
+                    kept.clear()
+                kept[raw] = found
+        return found
 
     return read_once
 
@@ -215,17 +251,25 @@ def _is_json(content_type: str) -> bool:
 
 
 def _received(environ: Environ, largest: int) -> bytes:
-    # Without a length, as with chunks: never more than one byte beyond what is allowed.
-    length = largest + 1
-    declared = environ.get("CONTENT_LENGTH") or ""
-    if declared.isdecimal() and declared.isascii():
-        if len(declared) > _LONGEST_LENGTH or int(declared) > largest:
-            raise _too_large(largest)
-        length = int(declared)
-    raw: bytes = environ["wsgi.input"].read(length)
+    raw: bytes = environ["wsgi.input"].read(length_of(environ, largest))
     if len(raw) > largest:
         raise _too_large(largest)
     return raw
+
+
+def length_of(environ: Environ, largest: int) -> int:
+    """Return how many bytes of a body are to be read.
+
+    Raises:
+        BridgeError: `too_large`, by its own account.
+    """
+    declared = environ.get("CONTENT_LENGTH") or ""
+    if not (declared.isdecimal() and declared.isascii()):
+        # Without a length, as with chunks: never more than one byte beyond what is allowed.
+        return largest + 1
+    if len(declared) > _LONGEST_LENGTH or int(declared) > largest:
+        raise _too_large(largest)
+    return int(declared)
 
 
 def _too_large(largest: int) -> BridgeError:

@@ -11,7 +11,6 @@ import os
 import re
 import signal
 import socket
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from multiprocessing.connection import wait
@@ -29,7 +28,8 @@ from bridge.config import Settings, load
 from bridge.config.values import Bind
 from bridge.errors import BridgeError, Code
 from bridge.services import build
-from bridge.web import apps, logs
+from bridge.web import apps, below_wsgi, logs
+from bridge.web.below_wsgi import Answering
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
@@ -47,7 +47,9 @@ _LOOKED_FOR_LATER: Final = re.compile(
     r"|PROMETHEUS_MULTIPROC_DIR|TMPDIR|TZ|LANG|LC_[A-Z]+|RES_OPTIONS|LOCALDOMAIN|PATH"
 )
 _MORE_TO_STOP_S: Final = 5
-_SWITCH_S: Final = 0.5
+# Of the internal listener. What takes long is done elsewhere, and many threads that want Python's
+# lock at once keep each other from work.
+_SERVING: Final = 16
 
 
 def serve(path: Path | None, environ: Mapping[str, str], on_ready: Callable[[], None]) -> bool:
@@ -81,17 +83,17 @@ def _served(path: Path | None, environ: Mapping[str, str], on_ready: Callable[[]
     return _supervised(running, [bind for _, bind in listeners], on_ready)
 
 
-def load_app(listener: Listener, source: Source) -> WSGIApplication:
+def load_app(listener: Listener, source: Source) -> Answering | WSGIApplication:
     """Build a worker's services and return its app; runs in the worker."""
     settings = load(*source)
     logs.configure(settings.log)
-    # Each thread that waits for Python's lock wakes up this often to ask for it. With thousands who
-    # come at once and 5 ms, they do nothing else, and no request is ever answered.
-    sys.setswitchinterval(_SWITCH_S)
     _clear_environment()
     services = build(settings)
     services.start()
-    return apps.internal(services) if listener == "internal" else apps.public(services)
+    if listener == "public":
+        return apps.public(services)
+    below_wsgi.take_over()
+    return apps.internal(services)
 
 
 def _clear_environment() -> None:
@@ -116,7 +118,7 @@ def run_listener(listener: Listener, source: Source) -> None:
         port=its.bind.port,
         interface=Interfaces.WSGI,
         workers=its.workers,
-        blocking_threads=its.threads,
+        blocking_threads=_SERVING if is_internal else its.threads,
         # It counts connections, idle ones too: a client's kept-alive pool must not shut others out.
         backpressure=_CONNECTIONS,
         backlog=_BACKLOG,

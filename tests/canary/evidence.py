@@ -17,8 +17,9 @@ import pytest
 from werkzeug.test import Client as HttpClient
 from werkzeug.test import TestResponse
 
-from bridge.web.apps import internal, public
+from bridge.web.apps import public
 from tests.kit import World
+from tests.wsgi import internal_wsgi
 
 
 @dataclass
@@ -40,7 +41,7 @@ class Evidence:
 
     def __post_init__(self) -> None:
         self.caplog.set_level(logging.DEBUG)
-        self._internal = HttpClient(internal(self.world.services), use_cookies=False)
+        self._internal = HttpClient(internal_wsgi(self.world.services), use_cookies=False)
         self._public = HttpClient(public(self.world.services), use_cookies=False)
         answer_to = self.world.google.interference.answer_to
 

@@ -20,7 +20,7 @@ from bridge.config.keys.material import HookKey, KeyFile
 from bridge.google.endpoints import GOOGLE
 from bridge.secret import Secret
 from bridge.services import Services, build
-from bridge.web.apps import internal
+from tests.wsgi import internal_wsgi
 
 FOLDER = Path(__file__).parents[2] / "hooks" / "contract"
 VECTORS: list[dict[str, Any]] = [
@@ -50,7 +50,7 @@ class Recipient:
     def __init__(self, services: Services, clock: FixedClock) -> None:
         self.services = services
         self._clock = clock
-        self._http = HttpClient(internal(services))
+        self._http = HttpClient(internal_wsgi(services))
 
     def send(self, message: dict[str, Any]) -> TestResponse:
         self._clock.time = message["at"]

@@ -18,8 +18,8 @@ from werkzeug.test import Client
 
 from bridge.config import load
 from bridge.services import build
-from bridge.web.apps import internal
 from tests.kit import ShiftedClock
+from tests.wsgi import internal_wsgi
 
 
 def main() -> None:
@@ -29,7 +29,7 @@ def main() -> None:
     clock = ShiftedClock()
     clock.shift = float(sys.argv[2])
     services = build(load(Path(sys.argv[1]), {}), clock)
-    app = internal(services)
+    app = internal_wsgi(services)
     _say("ready")
     requests: list[dict[str, Any]] = json.loads(sys.stdin.readline())
     begin = threading.Barrier(len(requests))

@@ -14,8 +14,8 @@ from bridge.sandbox.idp.settings import HookTarget
 from bridge.sandbox.local_server import LocalServer
 from bridge.sandbox.records import Account
 from bridge.secret import Secret
-from bridge.web.apps import internal
 from tests.kit import CALENDAR, SIGN_IN, TENANT, World
+from tests.wsgi import internal_wsgi
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
@@ -27,7 +27,7 @@ class Line:
     """The way to the bridge: it can be cut, and what went over it can be looked at."""
 
     def __init__(self, world: World) -> None:
-        self.app = internal(world.services)
+        self.app = internal_wsgi(world.services)
         self.is_cut = False
         self.bodies: list[bytes] = []
 

@@ -10,8 +10,8 @@ import pytest
 from werkzeug.serving import WSGIRequestHandler, make_server
 from werkzeug.wsgi import get_input_stream
 
-from bridge.web.apps import internal
 from tests.kit import World
+from tests.wsgi import internal_wsgi
 
 
 class Silent(WSGIRequestHandler):
@@ -24,7 +24,7 @@ class Silent(WSGIRequestHandler):
 @pytest.fixture
 def bridge_url(bridge_world: World) -> Iterator[str]:
     """The internal listener's URL."""
-    app = internal(bridge_world.services)
+    app = internal_wsgi(bridge_world.services)
 
     def bounded(environ: Any, start_response: Any) -> Any:
         # This server's input has no end of its own, as a real server's has.

@@ -23,10 +23,10 @@ from bridge.sandbox import SandboxServer
 from bridge.sandbox.local_server import LocalServer
 from bridge.sandbox.records import Account
 from bridge.sandbox.relying_party import SignedIn
-from bridge.web.apps import internal
 from tests.keycloak.admin import Admin
 from tests.keycloak.front import Front, fronting
 from tests.kit import CALENDAR, SIGN_IN, TENANT, ShiftedClock, World
+from tests.wsgi import internal_wsgi
 from tools.keycloak.database import Database, database
 from tools.keycloak.distribution import built_provider, fetched
 from tools.keycloak.realm import Realm, google_of, named, shipped, with_oidc, without_provider
@@ -72,7 +72,7 @@ class Bridge:
     def up(self) -> None:
         """Listen."""
         server = LocalServer(self.port)
-        server.mount(self._listening(internal(self.world.services)))
+        server.mount(self._listening(internal_wsgi(self.world.services)))
         self._stack.enter_context(server)
 
     def _listening(self, app: WSGIApplication) -> WSGIApplication:

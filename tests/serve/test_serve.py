@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import socket
 import subprocess
 import sys
@@ -68,6 +69,36 @@ def test_a_refresh_under_way_is_finished_before_the_bridge_stops(
     assert ended == [0]
     fresh = bridge_world.read("u1", CALENDAR)
     assert fresh.access_token.reveal() == answers[0].json()["access_token"]
+
+
+def test_more_readers_wait_than_the_server_has_threads(bridge_world: World, serve: Start) -> None:
+    """A hundred connections wait for Google; others are served meanwhile, and then all of them."""
+    for subject in ("u1", "u2"):
+        bridge_world.grant(subject)
+    key = bridge_world.key()
+    served = serve()
+    dead = served.post("/v1/token", key, **READ).json()["access_token"]
+    hold = bridge_world.google.hold("token", times=1, seconds=None)
+    body = json.dumps(READ | {"rejected": fingerprint(dead)})
+    headers = {"Authorization": key, "Content-Type": "application/json"}
+    host, port = served.internal.removeprefix("http://").split(":")
+    with ExitStack() as stack:
+        waiting = [
+            stack.enter_context(closing(HTTPConnection(host, int(port), timeout=30)))
+            for _ in range(100)
+        ]
+        for reader in waiting:
+            reader.request("POST", "/v1/token", body, headers)
+        assert hold.wait_for(1)
+        for _ in range(20):
+            assert served.post("/v1/token", key, **READ | {"subject": "u2"}).status_code == 200
+        assert served.http.get(f"{served.internal}/live", timeout=30).status_code == 200
+        hold.release()
+        answers = [reader.getresponse() for reader in waiting]
+        tokens = {json.loads(answer.read())["access_token"] for answer in answers}
+    assert {answer.status for answer in answers} == {200}
+    assert len(tokens) == 1
+    assert dead not in tokens
 
 
 def test_a_revoked_caller_key_stops_within_a_second_in_every_worker(

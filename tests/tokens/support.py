@@ -18,8 +18,8 @@ from bridge.sandbox.records import Account
 from bridge.secret import Secret
 from bridge.tokens.flights import Flight
 from bridge.tokens.service import TokenService
-from bridge.web.apps import internal
 from tests.kit import CALENDAR, DRIVE, SIGN_IN, TENANT, World
+from tests.wsgi import internal_wsgi
 
 T = TypeVar("T")
 
@@ -32,7 +32,7 @@ class Backend:
     """A backend that reads over the internal WSGI app."""
 
     def __init__(self, bridge: World, **key: Any) -> None:
-        self._http = HttpClient(internal(bridge.services))
+        self._http = HttpClient(internal_wsgi(bridge.services))
         self._headers = {"Authorization": bridge.key(**key)}
 
     def post(self, subject: str, *scopes: str, **more: Any) -> TestResponse:
@@ -97,7 +97,8 @@ def under_way(hold: Hold) -> None:
 
 def until_waiting(flight: Flight, count: int) -> None:
     """Return once so many threads wait for a flight."""
-    while len(flight._queue) < count:  # noqa: SLF001 - what can be seen from outside comes too late
+    # What can be seen from outside comes too late.
+    while len(flight._queue) + len(flight._calls) < count:  # noqa: SLF001 - as said
         threading.Event().wait(0.001)
 
 

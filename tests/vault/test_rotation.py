@@ -17,7 +17,7 @@ from msgspec.structs import replace
 from bridge.admin.keys import KeyAdmin, Rotated
 from bridge.capture.importing import Fate
 from bridge.cli.commands import bridge
-from bridge.config.keys import read_keys
+from bridge.config.keys import read_keys, write_keys
 from bridge.consent.gathering import LoginAsk
 from bridge.errors import BridgeError, Code
 from bridge.model import (
@@ -492,13 +492,26 @@ def test_events_sealed_with_a_retired_key_are_written_with_the_next(bridge_world
 
 def test_a_key_that_is_added_while_a_process_starts_is_noticed(bridge_world: World) -> None:
     """Between reading the key file and the first look for changes nothing slips through."""
-    keys = Keys(material(read_keys(bridge_world.key_file)))
+    held = read_keys(bridge_world.key_file)
+    keys = Keys(material(held))
     added = bridge_world.services.key_admin.add()
-    reload_keys = KeyReloader(bridge_world.key_file, keys)
+    reload_keys = KeyReloader(bridge_world.key_file, keys, held)
 
     assert reload_keys()
     assert added.id in keys.present.records.ids
     assert not reload_keys()
+
+
+def test_the_same_keys_written_again_are_the_keys_in_use(bridge_world: World) -> None:
+    """What was kept under them stays good."""
+    held = read_keys(bridge_world.key_file)
+    keys = Keys(material(held))
+    present = keys.present
+    reload_keys = KeyReloader(bridge_world.key_file, keys, held)
+    for _ in range(2):
+        write_keys(bridge_world.key_file, held)
+        assert not reload_keys()
+        assert keys.present is present
 
 
 def test_a_rotation_that_was_cut_off_goes_on_where_it_was(bridge_world: World) -> None:

@@ -22,8 +22,8 @@ from bridge.model import Grant
 from bridge.services import build
 from bridge.store.base import Row
 from bridge.vault.keys import KeyMaterial
-from bridge.web.apps import internal
 from tests.kit import CALENDAR, SIGN_IN, TENANT, World
+from tests.wsgi import internal_wsgi
 
 PROBLEM = "application/problem+json"
 
@@ -72,7 +72,7 @@ def assert_problem(response: TestResponse, status: int, code: str, **members: ob
 
 def http_of(world: World) -> HttpClient:
     """Return a client of the internal app that sends the cookies it is given."""
-    return HttpClient(internal(world.services), use_cookies=False)
+    return HttpClient(internal_wsgi(world.services), use_cookies=False)
 
 
 @pytest.fixture

@@ -14,8 +14,8 @@ from schemathesis.core import NotSet
 from schemathesis.core.result import Ok
 from schemathesis.specs.openapi import checks
 
-from bridge.web.apps import internal
 from tests.kit import TENANT, World
+from tests.wsgi import internal_wsgi
 
 pytestmark = pytest.mark.slow
 
@@ -65,7 +65,6 @@ OPERATIONS = (
 
 BOUNDED = settings(
     max_examples=30,
-    deadline=None,
     derandomize=True,
     database=None,
     suppress_health_check=list(HealthCheck),
@@ -74,7 +73,7 @@ BOUNDED = settings(
 
 def operations_of(world: World) -> dict[str, Any]:
     """Return the operations of the document that the app serves, by method and path."""
-    schema = schemathesis.openapi.from_wsgi("/openapi.json", internal(world.services))
+    schema = schemathesis.openapi.from_wsgi("/openapi.json", internal_wsgi(world.services))
     found = [result.ok() for result in schema.get_all_operations() if isinstance(result, Ok)]
     return {operation.label: operation for operation in found}
 

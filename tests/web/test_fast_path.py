@@ -13,8 +13,10 @@ from werkzeug.test import EnvironBuilder, run_wsgi_app
 
 from bridge.errors import Code
 from bridge.web.apps import FastPath, internal_flask, internal_routes
+from bridge.web.below_wsgi import Exchange, wrapped
 from tests.kit import CALENDAR, DRIVE, OTHER, TENANT, World, world
 from tests.web.conftest import token_request
+from tests.wsgi import as_wsgi
 
 ID = "the-same"
 
@@ -69,11 +71,13 @@ def both(shared: World, monkeypatch: pytest.MonkeyPatch) -> Both:
     plain = internal_flask(shared.services, table).wsgi_app
     made = Both(None, plain)
 
-    def rest(environ: Any, start_response: Any) -> Any:
-        made.passed += 1
-        return plain(environ, start_response)
+    flask = wrapped(plain)
 
-    made.fast = FastPath(table[0], shared.services.gate, rest)
+    def rest(exchange: Exchange, environ: Any) -> None:
+        made.passed += 1
+        flask(exchange, environ)
+
+    made.fast = as_wsgi(FastPath(table[0], shared.services.gate, rest))
     return made
 
 

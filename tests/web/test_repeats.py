@@ -275,7 +275,7 @@ def test_an_answer_is_kept_sealed(bridge: World, monkeypatch: pytest.MonkeyPatch
     bridge.grant("u1")
     token = thrice(Backend(http_of(bridge), bridge.key()))["access_token"]
     [asked] = made
-    [given] = asked.given.values()
+    [given] = asked.given
     kept = [*given.sealed, *(row.body for row in given.finding.rows)]
     assert len(kept) == 3
     assert token.encode()[:12] not in b"".join(kept)

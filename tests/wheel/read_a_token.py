@@ -19,7 +19,7 @@ from bridge.secret import Secret
 from bridge.services import build
 from bridge.signing.webhooks import sign
 from bridge.web import logs
-from bridge.web.apps import internal
+from bridge.web.apps import internal_flask, internal_routes
 
 CALENDAR = "https://www.googleapis.com/auth/calendar"
 
@@ -49,7 +49,7 @@ def main() -> None:
         logs.configure(settings.log)
         services = build(settings)
         services.start()
-        http = Client(internal(services))
+        http = Client(internal_flask(services, internal_routes(services)))
 
         tokens = sandbox.google.login(account, client, f"openid email {CALENDAR}")
         body = json.dumps(
