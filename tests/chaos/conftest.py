@@ -12,9 +12,10 @@ import pytest
 
 from tests.chaos.load import Load
 from tests.kit import World, world
-from tests.redis_kit import Cluster, Proxy, RedisServer, Sentinels, needs_redis
 from tests.serve import conftest as serving
 from tests.serve.conftest import Start
+from tests.store.backends import needs_redis
+from tools.redis_servers import Cluster, Proxy, RedisServer, Sentinels
 
 serve = serving.serve
 

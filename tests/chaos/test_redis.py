@@ -12,7 +12,7 @@ import pytest
 
 from tests.chaos.conftest import Place
 from tests.chaos.load import Load
-from tests.redis_kit import RedisServer, until
+from tools.redis_servers import RedisServer, until
 
 pytestmark = pytest.mark.slow
 

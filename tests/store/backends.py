@@ -5,11 +5,14 @@ from __future__ import annotations
 import atexit
 import hashlib
 import os
+import shutil
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Final, Protocol, TypeVar
+
+import pytest
 
 from bridge.clock import Clock
 from bridge.config.redis_url import parse
@@ -17,10 +20,16 @@ from bridge.config.store import RedisSettings
 from bridge.store.base import Ref, Row, Store
 from bridge.store.redis import RedisStore
 from bridge.store.sqlite import SqliteStore
-from tests.redis_kit import RedisServer, needs_redis
+from tools.redis_servers import RedisServer
 
 _T = TypeVar("_T")
 _SOCKET: Final = "REDIS_UNDER_TEST"
+
+
+def needs_redis() -> None:
+    """Skip a test where there is no Redis; `make test` installs one."""
+    if shutil.which("redis-server") is None:
+        pytest.skip("redis-server is not installed")
 
 
 class FakeClock:

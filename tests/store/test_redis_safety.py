@@ -14,8 +14,8 @@ from bridge.config.store import RedisSettings, Risk, StoreSettings
 from bridge.errors import BridgeError, Code
 from bridge.store.base import Append, Query, Store
 from bridge.store.choosing import open_store
-from tests.redis_kit import RedisServer, needs_redis
-from tests.store.backends import row
+from tests.store.backends import needs_redis, row
+from tools.redis_servers import RedisServer
 
 DOCS: Final = Path(__file__).parents[2] / "docs" / "redis.md"
 

@@ -33,8 +33,8 @@ from bridge.store.redis_calls import Argument, Calls, Script
 from bridge.store.redis_names import Names, place, ref_of
 from bridge.store.redis_primary import Primary
 from bridge.store.redis_records import Records
-from tests.redis_kit import until
 from tests.store.backends import FakeClock, RedisBackend, row
+from tools.redis_servers import until
 
 _REFS = st.builds(Ref, st.just("k"), st.text("a\0\x01ÿ", max_size=4), st.text("a\0ÿ", max_size=4))
 
@@ -245,7 +245,7 @@ def test_other_processes_are_told_of_changes(here: Store, far: Store) -> None:
         told.extend((ref, set(subjects)) for ref in refs)
 
     here.follow(changed, begun.set)
-    assert begun.wait(5)
+    assert begun.wait(30)
     far.put(row("nobody's", subject=""))
     far.put(row(partition="a\0b"))
     far.replace(row(partition="a\0b", subject="else", version=2), 1)

@@ -13,9 +13,9 @@ from bridge.config.redis_url import parse
 from bridge.config.store import RedisSettings
 from bridge.store.base import Append, Query, StoreUnavailableError
 from bridge.store.redis import RedisStore
-from tests.redis_kit import Cluster, RedisServer, Sentinels, needs_redis, until
-from tests.store.backends import row, together
+from tests.store.backends import needs_redis, row, together
 from tests.store.jobs import ROUNDS, append, count, lease
+from tools.redis_servers import Cluster, RedisServer, Sentinels, until
 
 pytestmark = pytest.mark.slow
 

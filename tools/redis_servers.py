@@ -1,4 +1,7 @@
-"""Real Redis servers for tests: each a process of its own in a folder of its own."""
+"""Real Redis servers for tests and benchmarks: alone, with Sentinels or as a Cluster.
+
+Owns their processes, each in a folder of its own, and the ways to them that can be cut off.
+"""
 
 from __future__ import annotations
 
@@ -15,9 +18,8 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
-import pytest
 import redis
 from redis.backoff import NoBackoff
 from redis.crc import key_slot
@@ -25,28 +27,31 @@ from redis.retry import Retry
 
 _START_S: Final = 10.0
 _ANSWER_S: Final = 5.0
+_GATHERED_S: Final = 30.0
+_SENTINELS: Final = 3
+_NODES: Final = 6
 # Small and quick to notice that a replica is there.
 _TOPOLOGY: Final = ("--repl-diskless-sync-delay", "0", "--repl-ping-replica-period", "1")
 _SAFE: Final = ("--appendonly", "yes", "--appendfsync", "always", "--save", "")
 
 
-def needs_redis() -> None:
-    """Skip a test where there is no Redis; `make test` installs one."""
-    if shutil.which("redis-server") is None:
-        pytest.skip("redis-server is not installed")
-
-
 def free_port() -> int:
+    """Return a port of loopback that nobody uses now."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
 
 
 def until(what: Callable[[], bool], seconds: float = _START_S) -> None:
-    """Wait until something is so."""
+    """Wait until something is so.
+
+    Raises:
+        TimeoutError: it is not within these seconds.
+    """
     deadline = time.monotonic() + seconds
     while not what():
-        assert time.monotonic() < deadline, "it did not come to that in time"
+        if time.monotonic() >= deadline:
+            raise TimeoutError("it did not come to that in time")
         time.sleep(0.01)
 
 
@@ -68,9 +73,20 @@ class RedisServer:
         sentinel: str = "",
         proxies: Sequence[Proxy] = (),
         source: str = "",
+        within: Path | None = None,
     ) -> None:
-        # Not pytest's folder: the path of a socket has 107 bytes at most.
-        self.folder = Path(tempfile.mkdtemp(prefix="redis-"))
+        """Take how to start it.
+
+        Args:
+            options: of the command line.
+            port: on loopback; any that is free if None.
+            sentinel: the settings of a Sentinel; empty is a server.
+            proxies: as the attribute; they end with it.
+            source: as the attribute.
+            within: where to make its folder. None is where the path of the socket is short: clients
+                can use 107 bytes of it at most.
+        """
+        self.folder = Path(tempfile.mkdtemp(prefix="redis-", dir=within)).resolve()
         self.port = port or free_port()
         self.socket = self.folder / "socket"
         self._command = ["redis-server"]
@@ -78,7 +94,7 @@ class RedisServer:
             (self.folder / "sentinel.conf").write_text(sentinel)
             self._command += [str(self.folder / "sentinel.conf"), "--sentinel"]
         else:
-            self._command += [*_SAFE, "--unixsocket", str(self.socket)]
+            self._command += [*_SAFE, "--unixsocket", self.socket.name]
         self._command += ["--port", str(self.port), "--bind", "127.0.0.1", *options]
         self.proxies = proxies
         self.source = source
@@ -89,6 +105,7 @@ class RedisServer:
 
     @property
     def url(self) -> str:
+        """What a bridge is told."""
         return f"redis://127.0.0.1:{self.port}"
 
     @property
@@ -98,12 +115,13 @@ class RedisServer:
 
     @property
     def pid(self) -> int:
-        assert self._process is not None
-        return self._process.pid
+        """The id of its process."""
+        return self._running.pid
 
     def start(self) -> RedisServer:
+        """Start it, with what it kept; return it once it answers."""
         with (self.folder / "log").open("ab") as log:
-            self._process = subprocess.Popen(
+            self._process = subprocess.Popen(  # noqa: S603 - Redis's own program
                 self._command, cwd=self.folder, stdout=log, stderr=subprocess.STDOUT
             )
         until(self._answers)
@@ -124,15 +142,19 @@ class RedisServer:
             client.close()
 
     def stop(self) -> None:
+        """Have it end in order."""
         self._end(signal.SIGTERM)
 
     def kill(self) -> None:
+        """End it in the midst of what it does."""
         self._end(signal.SIGKILL)
 
     def pause(self) -> None:
+        """Have it hang, with its connections open."""
         os.kill(self.pid, signal.SIGSTOP)
 
     def go_on(self) -> None:
+        """Undo `pause`."""
         os.kill(self.pid, signal.SIGCONT)
 
     def close(self) -> None:
@@ -143,9 +165,15 @@ class RedisServer:
         # A child of it that rewrites its file outlives it, and may write meanwhile.
         shutil.rmtree(self.folder, ignore_errors=True)
 
+    @property
+    def _running(self) -> subprocess.Popen[bytes]:
+        if self._process is None:
+            raise RuntimeError("the server does not run")
+        return self._process
+
     def _answers(self) -> bool:
-        assert self._process is not None
-        assert self._process.poll() is None, (self.folder / "log").read_text()
+        if self._running.poll() is not None:
+            raise RuntimeError(f"a server did not start:\n{(self.folder / 'log').read_text()}")
         try:
             return bool(self.ask("PING"))
         except (redis.ConnectionError, redis.TimeoutError):
@@ -168,21 +196,30 @@ class Sentinels:
 
     name: Final = "main"
 
-    def __init__(self, replicas: int = 2, *, proxied: bool = False) -> None:
-        """Start them; behind proxies, all that any of them is told goes through its own."""
-        primary = _proxied() if proxied else RedisServer(*_TOPOLOGY)
+    def __init__(
+        self, replicas: int = 2, *, proxied: bool = False, within: Path | None = None
+    ) -> None:
+        """Start them; behind proxies, all that any of them is told goes through its own.
+
+        Args:
+            replicas: how many.
+            proxied: whether each is behind a proxy.
+            within: as of a `RedisServer`.
+        """
+        made = _proxied if proxied else RedisServer
+        primary = made(*_TOPOLOGY, within=within)
         self.servers = [primary.start()]
         for _ in range(replicas):
             options = ("--replicaof", f"127.0.0.1 {primary.known_as}")
-            server = _proxied(*options) if proxied else RedisServer(*options, *_TOPOLOGY)
-            self.servers.append(server.start())
+            self.servers.append(made(*options, *_TOPOLOGY, within=within).start())
         until(lambda: self._connected() == replicas)
         lines = f"""
 sentinel monitor {self.name} 127.0.0.1 {primary.known_as} 2
 sentinel down-after-milliseconds {self.name} 700
 sentinel failover-timeout {self.name} 3000
 """
-        self.sentinels = [RedisServer(sentinel=lines).start() for _ in range(3)]
+        sentinels = (RedisServer(sentinel=lines, within=within) for _ in range(_SENTINELS))
+        self.sentinels = [sentinel.start() for sentinel in sentinels]
         hosts = ",".join(f"127.0.0.1:{sentinel.port}" for sentinel in self.sentinels)
         self.url = f"redis+sentinel://{hosts}/{self.name}"
         for sentinel in self.sentinels:
@@ -190,10 +227,12 @@ sentinel failover-timeout {self.name} 3000
 
     @property
     def primary(self) -> RedisServer:
-        """The server that the Sentinels call the primary now."""
-        answer = self.sentinels[0].ask("SENTINEL GET-MASTER-ADDR-BY-NAME", self.name)
-        port = int(answer[1])  # type: ignore[index]  # a host and a port
-        return next(server for server in self.servers if server.known_as == port)
+        """The server that the first Sentinel calls the primary now."""
+        return self._named_by(self.sentinels[0])
+
+    def named(self) -> list[RedisServer]:
+        """Return whom each Sentinel calls the primary now."""
+        return [self._named_by(sentinel) for sentinel in self.sentinels]
 
     def isolate(self, server: RedisServer) -> None:
         """Cut a primary off from everybody: it calls nobody itself."""
@@ -201,23 +240,29 @@ sentinel failover-timeout {self.name} 3000
             proxy.cut()
 
     def rejoin(self, server: RedisServer) -> None:
+        """Undo `isolate`."""
         for proxy in server.proxies:
             proxy.mend()
 
     def close(self) -> None:
+        """End all of them."""
         for server in (*self.sentinels, *self.servers):
             server.close()
 
+    def _named_by(self, sentinel: RedisServer) -> RedisServer:
+        answer = sentinel.ask("SENTINEL GET-MASTER-ADDR-BY-NAME", self.name)
+        port = int(answer[1])  # type: ignore[index]  # a host and a port
+        return next(server for server in self.servers if server.known_as == port)
+
     def _connected(self) -> int:
-        told = self.servers[0].ask("INFO", "replication")
-        assert isinstance(told, dict)
+        told = _fields(self.servers[0].ask("INFO", "replication"))
         online = (f"slave{n}" for n in range(told["connected_slaves"]))
         return sum(told[each]["state"] == "online" for each in online)
 
     def _sees_all(self, sentinel: RedisServer, replicas: int) -> bool:
-        state = sentinel.ask("SENTINEL MASTER", self.name)
-        assert isinstance(state, dict)
-        return int(state["num-slaves"]) == replicas and int(state["num-other-sentinels"]) == 2
+        state = _fields(sentinel.ask("SENTINEL MASTER", self.name))
+        others = int(state["num-other-sentinels"])
+        return int(state["num-slaves"]) == replicas and others == _SENTINELS - 1
 
 
 class Cluster:
@@ -232,16 +277,18 @@ class Cluster:
         """Start them; behind proxies, all that any of them is told goes through its own."""
         options = ("--cluster-enabled", "yes", "--cluster-node-timeout", "1000", *_TOPOLOGY)
         self.nodes = []
-        for number in range(6):
+        for number in range(_NODES):
             bus = free_port()
             more = (*options, "--cluster-port", str(bus))
             node = _proxied_node(number, bus, *more) if proxied else RedisServer(*more)
             self.nodes.append(node.start())
         addresses = [f"127.0.0.1:{node.known_as}" for node in self.nodes]
         command = ("redis-cli", "--cluster", "create", *addresses, "--cluster-replicas", "1")
-        subprocess.run([*command, "--cluster-yes"], check=True, capture_output=True)
+        subprocess.run(  # noqa: S603 - Redis's own program
+            [*command, "--cluster-yes"], check=True, capture_output=True
+        )
         for node in self.nodes:
-            until(partial(self._is_whole, node), 30)
+            until(partial(self._is_whole, node), _GATHERED_S)
         self.url = "redis+cluster://" + ",".join(addresses[:2])
 
     def primary_of(self, prefix: str) -> RedisServer:
@@ -263,27 +310,32 @@ class Cluster:
                 proxy.cut(None if each is node else node.source)
 
     def rejoin(self, node: RedisServer) -> None:
+        """Undo `isolate`."""
         for each in self.nodes:
             for proxy in each.proxies:
                 proxy.mend(None if each is node else node.source)
 
     def close(self) -> None:
+        """End all of them."""
         for node in self.nodes:
             node.close()
 
     def _is_whole(self, node: RedisServer) -> bool:
-        told = node.ask("CLUSTER INFO")
-        link = node.ask("INFO", "replication")
-        assert isinstance(told, dict)
-        assert isinstance(link, dict)
+        told = _fields(node.ask("CLUSTER INFO"))
+        link = _fields(node.ask("INFO", "replication"))
         is_linked = link["role"] == "master" or link["master_link_status"] == "up"
         return bool(told["cluster_state"] == "ok" and is_linked)
 
 
 class Proxy:
-    """A way to a server on loopback that can be cut off: what is on it is lost, not refused."""
+    """A way to a server on loopback that can be cut off: what is on it is lost, not refused.
+
+    Attributes:
+        port: where it listens.
+    """
 
     def __init__(self, port: int) -> None:
+        """Take the server's port, and listen."""
         self._to = port
         self._change = threading.Condition()
         self._cut: set[str | None] = set()
@@ -306,6 +358,7 @@ class Proxy:
             self._change.notify_all()
 
     def close(self) -> None:
+        """Hang up, and listen no more."""
         with self._change:
             self._closing = True
             self._change.notify_all()
@@ -355,12 +408,18 @@ class Proxy:
                 end.shutdown(socket.SHUT_RDWR)
 
 
-def _proxied(*options: str) -> RedisServer:
+def _fields(answer: object) -> dict[str, Any]:
+    if not isinstance(answer, dict):
+        raise TypeError(f"a server answered {answer!r}")
+    return answer
+
+
+def _proxied(*options: str, within: Path | None = None) -> RedisServer:
     """Return a server that Sentinels, replicas and clients know by its proxy."""
     port = free_port()
     proxy = Proxy(port)
     announced = ("--replica-announce-ip", "127.0.0.1", "--replica-announce-port", str(proxy.port))
-    return RedisServer(*options, *announced, *_TOPOLOGY, port=port, proxies=[proxy])
+    return RedisServer(*options, *announced, port=port, proxies=[proxy], within=within)
 
 
 def _proxied_node(number: int, bus: int, *options: str) -> RedisServer:
