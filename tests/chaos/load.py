@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import requests
 
@@ -17,6 +18,7 @@ from bridge.model import State
 from bridge.secret import Secret, fingerprint
 from bridge.signing.webhooks import sign
 from tests.kit import CALENDAR, TENANT, World, token_fields
+from tools.redis_servers import until
 
 _TRY_AGAIN_S = 0.05
 _PATIENCE_S = 60.0
@@ -31,6 +33,13 @@ class Captured:
     revoked: bool = False
 
 
+class Answered(NamedTuple):
+    """A write that a bridge acknowledged, and when it was sent, by a monotonic clock."""
+
+    origin: str
+    sent: float
+
+
 @dataclass
 class Load:
     """Writers that begin again until they are stopped.
@@ -39,7 +48,7 @@ class Load:
         origins: the bridges.
         key: an admin's.
         acknowledged: what some bridge has said is safe.
-        answered: when writes were acknowledged, by a monotonic clock.
+        answered: every acknowledgement.
         odd: answers that nobody should get.
     """
 
@@ -47,7 +56,7 @@ class Load:
     origins: list[str]
     key: str
     acknowledged: list[Captured] = field(default_factory=list)
-    answered: list[float] = field(default_factory=list)
+    answered: list[Answered] = field(default_factory=list)
     odd: list[str] = field(default_factory=list)
     _stop: threading.Event = field(default_factory=threading.Event)
     _threads: list[threading.Thread] = field(default_factory=list)
@@ -64,21 +73,18 @@ class Load:
         for thread in self._threads:
             thread.join()
 
-    def back_after(self, moment: float) -> float:
-        """Wait for the first write acknowledged after a moment; return how long it took."""
-        while True:
-            found = next((each for each in tuple(self.answered) if each > moment), None)
-            if found is not None:
-                return found - moment
-            assert time.monotonic() < moment + _PATIENCE_S, self.odd
-            time.sleep(0.02)
+    def answered_after(self, moment: float) -> set[str]:
+        """Return which bridges have acknowledged a write that was sent after a moment."""
+        return {each.origin for each in tuple(self.answered) if each.sent > moment}
 
-    def read_back_after(self, moment: float) -> float:
-        """Wait until every bridge reads the store again; return how long that took."""
-        for origin in self.origins:
-            while not self._is_read(origin):
-                assert time.monotonic() < moment + _PATIENCE_S
-        return time.monotonic() - moment
+    def writes_again(self) -> None:
+        """Wait until every bridge has acknowledged a write that was sent after now."""
+        now = time.monotonic()
+        until(lambda: self.answered_after(now) == set(self.origins), _PATIENCE_S)
+
+    def reads_again(self) -> None:
+        """Wait until every bridge reads the store."""
+        until(lambda: all(map(self._is_read, self.origins)), _PATIENCE_S)
 
     def _is_read(self, origin: str) -> bool:
         url = f"{origin}/v1/grants?tenant={TENANT}&limit=1"
@@ -157,12 +163,13 @@ class Load:
     def _until_acknowledged(self, send: Callable[[str], requests.Response]) -> bool:
         until = time.monotonic() + _PATIENCE_S
         while time.monotonic() < until:
+            origin, sent = random.choice(self.origins), time.monotonic()  # noqa: S311 - load, no secret
             try:
-                answer = send(random.choice(self.origins))  # noqa: S311 - load, no secret
+                answer = send(origin)
             except requests.RequestException:
                 continue
             if answer.status_code == 200:
-                self.answered.append(time.monotonic())
+                self.answered.append(Answered(origin, sent))
                 return True
             if answer.status_code not in {409, 503}:
                 self.odd.append(answer.text)

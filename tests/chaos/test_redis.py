@@ -21,8 +21,6 @@ BEHIND_PROXIES = pytest.mark.parametrize(
     "place", ["sentinel behind proxies", "cluster behind proxies"], indirect=True
 )
 ALONE = pytest.mark.parametrize("place", ["alone"], indirect=True)
-# Under the load of three bridges and their servers on a small machine.
-_SLACK_S = 2.0
 
 
 def under_way(load: Load, writes: int = 20) -> None:
@@ -30,19 +28,18 @@ def under_way(load: Load, writes: int = 20) -> None:
     until(lambda: len(load.answered) >= before + writes, 60)
 
 
-def failed_over(place: Place, first: RedisServer) -> float:
-    """Wait until another server is the primary; return when that was."""
+def failed_over(place: Place, first: RedisServer) -> None:
+    """Wait until another server is the primary."""
     until(lambda: place.primary() is not first, 60)
-    return time.monotonic()
 
 
 def killed(place: Place, load: Load) -> None:
     first = place.primary()
     first.kill()
-    moment = failed_over(place, first)
+    failed_over(place, first)
     # The other one is back before writing goes on: a Cluster's new primary has no replica else.
     first.start()
-    load.back_after(moment)
+    load.writes_again()
     under_way(load)
 
 
@@ -77,18 +74,19 @@ def test_a_primary_that_is_killed_takes_nothing_along(place: Place, load: Load) 
 
 
 @BOTH
-def test_service_is_back_within_the_failover_and_two_seconds(place: Place, load: Load) -> None:
-    """All bridges read two seconds after another server took over; they write if it has a replica.
+def test_every_bridge_is_back_once_another_server_took_over(place: Place, load: Load) -> None:
+    """All of them read while the killed primary is still away; they write if a replica is left.
 
     A shard of a Cluster with one replica has none left then: nothing that it took would be safe.
+    How soon they are back is measured by the benchmark `failover`.
     """
     under_way(load)
     first = place.primary()
     first.kill()
-    moment = failed_over(place, first)
-    assert load.read_back_after(moment) <= _SLACK_S
+    failed_over(place, first)
+    load.reads_again()
     if place.survives:
-        assert load.back_after(moment) <= _SLACK_S
+        load.writes_again()
     first.start()
     under_way(load)
     load.stop()
@@ -118,9 +116,9 @@ def test_a_server_that_is_cut_off_costs_time_and_nothing_else(place: Place, load
     """While nothing gets through nothing is acknowledged; afterwards all goes on."""
     under_way(load)
     place.isolate(place.primary())
+    cut = time.monotonic()
     time.sleep(3)
-    quiet = time.monotonic() - 2
-    assert not [moment for moment in load.answered if moment > quiet]
+    assert load.answered_after(cut) == set()
     place.rejoin(place.primary())
     under_way(load)
     load.stop()

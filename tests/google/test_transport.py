@@ -54,13 +54,16 @@ def dripping(head: bytes) -> Behaviour:
 def test_a_dripping_answer_ends_with_the_budget(
     head: bytes, loopback: Start, hasty: Transport
 ) -> None:
-    """No single wait is too long, and yet the call is over in time, whatever drips."""
+    """No single wait is too long, and yet the call is over in time, whatever drips.
+
+    Without its budget of half a second it would take 40 minutes or more.
+    """
     server = loopback(dripping(head))
     began = time.monotonic()
     outcome = post(hasty, server.url)
     took = time.monotonic() - began
     assert outcome == Transient(reason=TransientReason.TIMEOUT)
-    assert took < 1.5
+    assert took < 30
 
 
 def test_a_silent_server_is_given_up(loopback: Start, hasty: Transport) -> None:
@@ -270,7 +273,7 @@ def test_a_dead_pooled_connection_is_replaced(loopback: Start, hasty: Transport)
     closed = threading.Event()
     server = loopback(behave)
     first = post(hasty, server.url)
-    assert closed.wait(5)
+    assert closed.wait(30)
     second = post(hasty, server.url)
     assert isinstance(first, Answer)
     assert isinstance(second, Answer)
