@@ -17,12 +17,12 @@ from typing import Final
 from bench import programs
 from bench.client import Sample, paced
 from bench.harness import Beside, Figure, Measure, Plan, at_least, at_most, median, percentile
-from bench.setup import GRANTED, TENANT, GoogleApp, Setup, random_subject, set_up
-from bench.wire import get, hook_message
+from bench.messages import Messages
+from bench.setup import GoogleApp, Setup, set_up
+from bench.wire import get
 from bench.wrk import Load, load, requests_file
 from bridge.clock import SystemClock
 from bridge.sandbox import SandboxServer
-from bridge.sandbox.records import Client
 from bridge.store.base import Put, Ref, Row
 from bridge.store.sqlite import SqliteStore
 
@@ -40,49 +40,16 @@ def run(plan: Plan) -> Figure:
         client = server.google.clients.create(project="111122223333")
         app = GoogleApp(client.client_id, client.secrets[0], server.url)
         setup = set_up(plan.folder / "bridge", app=app, workers=_WORKERS)
-        messages = _Messages(server, client, setup)
+        messages = Messages(server.google, client, setup)
         captures: list[Load] = []
         logins: list[Load] = []
         paces: list[_Paced] = []
         for _ in range(rounds):
             captures.append(_full(plan.folder, setup, messages.captures(), seconds))
-            logins.append(_full(plan.folder, setup, messages.logins(), seconds))
+            told = (login.message for login in messages.logins())
+            logins.append(_full(plan.folder, setup, told, seconds))
             paces.append(_paced(plan, setup, messages))
     return _figure(setup, captures, logins, paces)
-
-
-class _Messages:
-    """Logins of new users of the sandbox, as an IdP's adapter tells of them."""
-
-    def __init__(self, server: SandboxServer, client: Client, setup: Setup) -> None:
-        self._google = server.google
-        self._client = client
-        self._setup = setup
-
-    def captures(self) -> Iterator[bytes]:
-        """Yield `capture` messages without end."""
-        while True:
-            yield hook_message(
-                self._setup, {"type": "capture", "login_id": secrets.token_hex(8)} | self._login()
-            )
-
-    def logins(self) -> Iterator[bytes]:
-        """Yield `login` messages without end."""
-        while True:
-            login = {"id": secrets.token_hex(8), "scopes": list(GRANTED)}
-            message = {"type": "login", "subject": random_subject(), "login": login}
-            yield hook_message(self._setup, message | self._login())
-
-    def _login(self) -> dict[str, object]:
-        account = self._google.accounts.create()
-        answer = self._google.login(account, self._client, GRANTED, prompt="consent")
-        return {
-            "tenant": TENANT,
-            "account": {"sub": account.sub, "email": account.email},
-            "client_id": self._client.client_id,
-            "tokens": answer.as_json(),
-            "obtained_at": int(time.time()),
-        }
 
 
 class _Paced:
@@ -107,7 +74,7 @@ def _full(folder: Path, setup: Setup, source: Iterator[bytes], seconds: int) -> 
         return load(setup.port, file, seconds=seconds, connections=_CONNECTIONS)
 
 
-def _paced(plan: Plan, setup: Setup, messages: _Messages) -> _Paced:
+def _paced(plan: Plan, setup: Setup, messages: Messages) -> _Paced:
     seconds = plan.of(10, 5)
     captures = list(_taken(messages.captures(), _PACE * (seconds + 1)))
     with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:

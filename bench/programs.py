@@ -13,12 +13,13 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Final
 
 from bench import cpu
 from bench.setup import Setup, free_ports
+from tools.redis_servers import RedisServer
 
 CLIENT_CORE: Final = 0
 SERVER_CORE: Final = 1
@@ -74,7 +75,7 @@ def pin(pid: int, core: int) -> None:
 def bridge(setup: Setup, *, core: int | None = None) -> Iterator[int]:
     """Run `bridge serve` on a setup; yield its process id."""
     command = [sys.executable, "-m", "bridge", "serve", "--config", str(setup.config)]
-    with _running(command, setup.config.with_name("bridge.log"), setup.port, core) as pid:
+    with _running(command, setup.config.with_suffix(".log"), setup.port, core) as pid:
         yield pid
 
 
@@ -110,14 +111,12 @@ def redis(folder: Path, *, core: int | None = None) -> Iterator[str]:
     Raises:
         MissingToolError: it is not installed.
     """
-    found = need("redis-server", "redis-server")
-    [port] = free_ports(1)
-    where = folder / "redis"
-    where.mkdir()
-    command = [found, "--port", str(port), "--bind", "127.0.0.1", "--dir", str(where.resolve())]
-    command += ["--appendonly", "yes", "--appendfsync", "always", "--save", ""]
-    with _running(command, folder / "redis.log", port, core):
-        yield f"redis://127.0.0.1:{port}"
+    need("redis-server", "redis-server")
+    with closing(RedisServer(within=folder)) as server:
+        server.start()
+        if core is not None:
+            pin(server.pid, core)
+        yield server.url
 
 
 @contextmanager

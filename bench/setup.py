@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 import secrets
 import socket
 from collections.abc import Iterable, Iterator
@@ -40,6 +41,7 @@ NARROWED: Final = tuple(sorted((*SIGN_IN, CALENDAR)))
 """What a caller gets who may have Calendar alone."""
 
 _RANDOM_BYTES: Final = 32
+_BOUND: Final = re.compile(r'(?<=^bind = "127\.0\.0\.1:)\d+', re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,10 +60,12 @@ class Kept:
     Attributes:
         url: as in `store.url`.
         cache_mb: as in `store.cache_mb`.
+        redis: lines of `[store.redis]`.
     """
 
     url: str = "sqlite:///bridge.db"
     cache_mb: int = 0
+    redis: tuple[str, ...] = ()
 
     @property
     def store(self) -> str:
@@ -116,6 +120,15 @@ class Setup:
         kept = replace(self.kept, cache_mb=cache_mb)
         return replace(self, config=config, workers=workers, kept=kept)
 
+    def beside(self) -> Setup:
+        """Return another bridge on the same store and keys, with listeners of its own."""
+        ports = free_ports(2)
+        left = iter(ports)
+        text = _BOUND.sub(lambda _: str(next(left)), self.config.read_text())
+        config = self.config.with_name(f"bridge-at-{ports[0]}.toml")
+        config.write_text(text)
+        return replace(self, config=config, port=ports[0])
+
     @contextmanager
     def services(self) -> Iterator[Services]:
         """Open the bridge's services on these files, to prepare or to look at what is there."""
@@ -153,6 +166,7 @@ def set_up(
         "[store]",
         f"url = {json.dumps(kept.url)}",
         f"cache_mb = {kept.cache_mb}",
+        *(["[store.redis]", *kept.redis] if kept.redis else []),
         "[google]",
         f"refreshes_per_second = {refreshes_per_second}",
         *([f"base_url = {json.dumps(app.base_url)}"] if app.base_url else []),
