@@ -197,13 +197,19 @@ class Sentinels:
     name: Final = "main"
 
     def __init__(
-        self, replicas: int = 2, *, proxied: bool = False, within: Path | None = None
+        self,
+        replicas: int = 2,
+        *,
+        proxied: bool = False,
+        down_after_ms: int = 700,
+        within: Path | None = None,
     ) -> None:
         """Start them; behind proxies, all that any of them is told goes through its own.
 
         Args:
             replicas: how many.
             proxied: whether each is behind a proxy.
+            down_after_ms: for how long the Sentinels bear with a server that does not answer.
             within: as of a `RedisServer`.
         """
         made = _proxied if proxied else RedisServer
@@ -215,7 +221,7 @@ class Sentinels:
         until(lambda: self._connected() == replicas)
         lines = f"""
 sentinel monitor {self.name} 127.0.0.1 {primary.known_as} 2
-sentinel down-after-milliseconds {self.name} 700
+sentinel down-after-milliseconds {self.name} {down_after_ms}
 sentinel failover-timeout {self.name} 3000
 """
         sentinels = (RedisServer(sentinel=lines, within=within) for _ in range(_SENTINELS))
