@@ -72,7 +72,7 @@ def as_wsgi(answering: Answering) -> WSGIApplication:
         answering(exchange, environ)
         exchange.wait()
         headers = exchange.headers
-        if "Content-Length" not in dict(headers):
+        if exchange.status != HTTPStatus.NO_CONTENT and "Content-Length" not in dict(headers):
             headers = [*headers, ("Content-Length", str(len(exchange.body)))]
         start_response(f"{exchange.status} {HTTPStatus(exchange.status).phrase}", headers)
         return [exchange.body]

@@ -10,6 +10,7 @@ import pytest
 from bridge.cli.demo.stage import Stage
 from bridge.sandbox.records import Account
 from bridge.sandbox.sample_app.tour import ANN, ANN_AT_WORK, BOB
+from bridge.store.recent import KEPT_S
 from tests.demo.conftest import Visitor, screens
 
 pytestmark = pytest.mark.slow
@@ -211,4 +212,6 @@ def disconnect(user: Visitor, email: str, way: str) -> None:
     user.press("Show my connections")
     user.follow(f"Disconnect {email}")
     user.press(way)
+    # The listener that serves tokens is another process, which knows within the second.
+    user.page.wait_for_timeout(KEPT_S * 1000)
     user.follow("Back to Planner")
