@@ -34,8 +34,9 @@ _PACE: Final = 25  # a second, of each kind, at each bridge
 _SETTLED: Final = 3 * _PACE
 _AFTER_S: Final = 2
 _PATIENCE_S: Final = 60
-# With less, Sentinels on a busy machine take servers for dead that live, and begin again.
-_DOWN_AFTER_MS: Final = 2000
+# With less, Sentinels on a busy machine take servers for dead that live, and begin again. Until it
+# is over, the dead primary counts as a replica of the new one, and nothing is acknowledged.
+_DOWN_AFTER_MS: Final = 1000
 _OK: Final = 200
 # Short, as somebody would set them who wants a failover to be short.
 _REDIS: Final = ('replicas = "all"', "timeout_s = 0.5", "connect_timeout_s = 0.3")
