@@ -21,6 +21,8 @@ _SPARE_FILES: Final = 500
 _PATIENCE_S: Final = 60
 _CHUNK: Final = 65_536
 _GOOD: Final = 200
+_FIRST_AT_ONCE: Final = 50
+_JUST_AFTER_S: Final = 0.005
 
 
 class Wave(NamedTuple):
@@ -64,6 +66,21 @@ class Crowd:
         for start in range(0, self._count, step):
             good += self._answered(self._open[start : start + step], request)
         return Wave(began, time.time() - began, self._count - good)
+
+    def ask_at_expiry(self, request: bytes, expires_at: int) -> tuple[Wave, Wave]:
+        """Have all ask while a token is fresh, and again, at once, the moment it has expired.
+
+        Raises:
+            RuntimeError: it expired before all had their first answers.
+        """
+        early = self.ask(request, at_once=_FIRST_AT_ONCE)
+        left = expires_at - time.time()
+        if left < 0:
+            raise RuntimeError(
+                "the readers did not have their first answers before the token expired"
+            )
+        time.sleep(left + _JUST_AFTER_S)
+        return early, self.ask(request)
 
     def close(self) -> None:
         """Hang up."""

@@ -15,7 +15,7 @@ from typing import Final
 
 from bench import programs
 from bench.client import Sample, paced, quiet
-from bench.crowd import Crowd, Wave, allow_open_files, gathered
+from bench.crowd import allow_open_files, gathered
 from bench.google import Person, read_people
 from bench.harness import Beside, Figure, Measure, Plan, at_most, median, percentile
 from bench.sandbox_control import hold_tokens, refreshes
@@ -30,9 +30,7 @@ _LEAD_S: Final = 4
 _IDLE_S: Final = 5
 _BYSTANDERS: Final = 64
 _BYSTANDER_RATE: Final = 200
-_FIRST_AT_ONCE: Final = 50
 _AFTER_S: Final = 4
-_JUST_AFTER_S: Final = 0.005
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +122,8 @@ def _storm(scene: Scene, person: Person) -> Round:
             seconds=expires_at - time.time() + _HOLD_S + _AFTER_S,
         )
         with gathered(port, _READERS) as crowd:
-            early, storm = _readers(crowd, token_read(subject, scene.authorization), expires_at)
+            request = token_read(subject, scene.authorization)
+            early, storm = crowd.ask_at_expiry(request, expires_at)
         others = bystanders.result()
     idle = [s.seconds for s in others if expires_at - _IDLE_S <= s.at < expires_at - 0.5]
     meanwhile = [s.seconds for s in others if 0 <= s.at - storm.began <= storm.seconds]
@@ -135,16 +134,6 @@ def _storm(scene: Scene, person: Person) -> Round:
         idle=percentile(idle, 0.99),
         meanwhile=percentile(meanwhile, 0.99),
     )
-
-
-def _readers(crowd: Crowd, request: bytes, expires_at: int) -> tuple[Wave, Wave]:
-    """Have all read once while the token is fresh, and again the moment it has expired."""
-    early = crowd.ask(request, at_once=_FIRST_AT_ONCE)
-    left = expires_at - time.time()
-    if left < 0:
-        raise RuntimeError("the readers did not have their first answers before the token expired")
-    time.sleep(left + _JUST_AFTER_S)
-    return early, crowd.ask(request)
 
 
 def _figure(setup: Setup, seen: list[Round]) -> Figure:

@@ -29,9 +29,7 @@ _READERS: Final = 10_000
 _WORKERS: Final = 4
 _HOLD_S: Final = 3
 _LEAD_S: Final = 20  # the server hangs up on those who say nothing for 30 s
-_FIRST_AT_ONCE: Final = 50
 _SHARE: Final = 1.5
-_JUST_AFTER_S: Final = 0.005
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,12 +126,7 @@ def _readers(scene: Scene, person: Person, crowd: Crowd) -> tuple[int, float]:
     grower = Grower(scene.services, scene.setup.app)
     grower.store_fresh(subject, person.account, expires_at, person.refresh_token)
     request = token_read(subject, scene.authorization)
-    early = crowd.ask(request, at_once=_FIRST_AT_ONCE)
-    left = expires_at - time.time()
-    if left < 0:
-        raise RuntimeError("the readers did not have their first answers before the token expired")
-    time.sleep(left + _JUST_AFTER_S)
-    storm = crowd.ask(request)
+    early, storm = crowd.ask_at_expiry(request, expires_at)
     return early.errors + storm.errors, storm.seconds
 
 
