@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
@@ -24,17 +24,18 @@ class Collected:
         by: the name of that thread.
     """
 
-    def __init__(self, then: Callable[[], None] = lambda: None) -> None:
-        self.status, self.headers, self.body, self.by = 0, [("", "")], b"", ""
+    def __init__(self) -> None:
+        self.status = 0
+        self.headers: list[tuple[str, str]] = []
+        self.body = b""
+        self.by = ""
         self._is_whole = threading.Event()
-        self._then = then
 
     def response_bytes(self, status: int, headers: list[tuple[str, str]], body: bytes) -> None:
         assert not self._is_whole.is_set(), "a request has one answer"
         self.status, self.headers, self.body = status, headers, body
         self.by = threading.current_thread().name
         self._is_whole.set()
-        self._then()
 
     def response_iter(
         self, status: int, headers: list[tuple[str, str]], chunks: Iterator[bytes]

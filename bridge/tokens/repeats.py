@@ -140,7 +140,8 @@ class Repeats:
         return answer
 
     def _again(self, caller: Caller, asked: Asked, visit: Visit) -> bytes | None:
-        visit.check()
+        if visit.failure is not None:
+            return None  # the service tells of it
         given = asked.given_to(caller)
         if given is None:
             return self._kept(caller, asked) if asked.came_before else None

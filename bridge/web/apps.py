@@ -69,7 +69,7 @@ class FastPath:
         request_id = request_id_of(environ)
         try:
             ask = read(self._token, self._gate, environ, {}, LEAVES)
-        except Exception as error:  # noqa: BLE001 - as in `respond`
+        except Exception as error:  # noqa: BLE001 - a caller gets an answer
             _send(exchange, failed(self._token, error, request_id), request_id)
             return
         self._answer(exchange, ask, request_id)

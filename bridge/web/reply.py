@@ -5,7 +5,6 @@ Owns the encoding of both. The one place where an error becomes HTTP.
 
 from __future__ import annotations
 
-from http import HTTPStatus
 from typing import Any, Final
 
 import msgspec
@@ -59,11 +58,6 @@ class Reply(msgspec.Struct, frozen=True):
     body: bytes
     content_type: str = JSON
     headers: tuple[tuple[str, str], ...] = ()
-
-    @property
-    def status_line(self) -> str:
-        """The status as WSGI wants it."""
-        return _STATUS_LINES[self.status]
 
     def header_list(self, request_id: str) -> list[tuple[str, str]]:
         """Return all headers but `Content-Length`, which whoever sends the body writes."""
@@ -122,4 +116,3 @@ def _plain(value: Any) -> object:  # noqa: ANN401 - msgspec hands over whatever 
 
 
 _ENCODER: Final = msgspec.json.Encoder(enc_hook=_plain)
-_STATUS_LINES: Final = {status.value: f"{status.value} {status.phrase}" for status in HTTPStatus}

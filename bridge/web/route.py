@@ -168,7 +168,7 @@ def answer(route: Route, ask: Ask, request_id: str) -> Reply:
         return Reply(204, b"") if value is None else encoded(value)
     except Left:
         raise
-    except Exception as error:  # noqa: BLE001 - as above
+    except Exception as error:  # noqa: BLE001 - a caller gets an answer
         return failed(route, error, request_id)
 
 

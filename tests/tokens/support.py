@@ -97,8 +97,7 @@ def under_way(hold: Hold) -> None:
 
 def until_waiting(flight: Flight, count: int) -> None:
     """Return once so many threads wait for a flight."""
-    # What can be seen from outside comes too late.
-    while len(flight._queue) + len(flight._calls) < count:  # noqa: SLF001 - as said
+    while len(flight._queue) + len(flight._calls) < count:  # noqa: SLF001 - outside it comes late
         threading.Event().wait(0.001)
 
 

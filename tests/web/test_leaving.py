@@ -6,6 +6,7 @@ import io
 import json
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -21,7 +22,7 @@ from bridge.web import below_wsgi
 from bridge.web.apps import FastPath, internal, internal_routes
 from bridge.web.below_wsgi import Answering, aside
 from tests.kit import CALENDAR, DRIVE, HOUR, MAIL, OTHER, TENANT, World
-from tests.tokens.support import BOTH, Later, calls, held, proven, under_way
+from tests.tokens.support import BOTH, Later, calls, held, proven, refreshing_with, under_way
 from tests.tokens.test_error_table import NEW_ERROR
 from tests.web.conftest import token_request
 from tests.wsgi import Collected, as_wsgi
@@ -196,16 +197,16 @@ def test_a_system_without_threads_is_told_and_recovers(
         patched.setattr(threading.Thread, "start", refuse)
         refused = told(line.ask())
     assert (refused["status"], refused["reason"]) == (503, "too_many_waiting")
-    assert len(flights._places._free) == free  # noqa: SLF001 - as above
+    assert len(flights._places._free) == free  # noqa: SLF001 - what it is about
     assert told(line.ask())["status"] == 200
 
 
 def test_those_who_wait_for_one_grant_take_no_place_from_others(bridge_world: World) -> None:
     """With two places, fifty wait in one; a second grant is refreshed, a third is one too many."""
     expired(bridge_world, "hot", "warm", "cold")
-    refreshing = bridge_world.services.tokens.refreshing
-    object.__setattr__(refreshing, "flights", Flights(2))
-    line = Line(internal(bridge_world.services), bridge_world.key())
+    tokens = refreshing_with(bridge_world, flights=Flights(2))
+    services = replace(bridge_world.services, tokens=tokens)
+    line = Line(internal(services), bridge_world.key())
     hot, warm = held(bridge_world), held(bridge_world)
     waiting = [line.ask("hot") for _ in range(50)]
     under_way(hot)
