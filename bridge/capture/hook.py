@@ -70,9 +70,11 @@ class Hook:
     def _answered(self, message: Message, decoded: HookMessage, delivery: Delivery) -> bytes:
         partition = self.planner.partition(decoded)
         for _ in range(_TRIES):
+            recorded = self.inbox.answer(partition, message)
+            # Looked at last: another body that won in between has answered under this id.
             if self.inbox.is_reused(message):
                 raise _reused()
-            if (recorded := self.inbox.answer(partition, message)) is not None:
+            if recorded is not None:
                 # Whoever answered first may have been cut off before it came to this.
                 self._afterwards(partition, decoded)
                 # The answer acknowledges a capture that some other request wrote.

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 
-from bridge.store.base import StoreUnavailableError
+from bridge.store.base import Ref, Row, StoreUnavailableError
 from bridge.vault.inbox import GUARD, MESSAGE
 from tests.capture.idp import Idp
 from tests.capture.racing import at_once
@@ -80,6 +81,36 @@ def test_of_different_bodies_at_once_under_one_id_one_wins(bridge_world: World, 
 
     assert sorted(answer.status_code for answer in answers) == [200] + [409] * 5
     assert sum(len(bridge_world.grants_of(f"u{n}")) for n in range(6)) == 1
+
+
+@pytest.mark.parametrize("reads", range(1, 7))
+def test_another_body_s_answer_is_never_given(
+    bridge_world: World, idp: Idp, monkeypatch: pytest.MonkeyPatch, reads: int
+) -> None:
+    """Wherever between its reads another body of the same account takes its id, it is a conflict.
+
+    The recorded answer was looked for after the id's body, and was the other's by then.
+    """
+    tokens = idp.sign_in()
+    first, second = idp.login(tokens, subject="u1"), idp.login(tokens, subject="u2")
+    get = type(bridge_world.services.store).get
+    left = reads
+
+    def overtaken(store: Any, ref: Ref) -> Row | None:
+        nonlocal left
+        row = get(store, ref)
+        left -= 1
+        if not left:
+            assert bridge_world.hook(first, message_id="m1")["result"] == "captured"
+        return row
+
+    monkeypatch.setattr(type(bridge_world.services.store), "get", overtaken)
+
+    answer = bridge_world.post_hook(second, message_id="m1")
+
+    assert left <= 0
+    assert answer.status_code == 409
+    assert bridge_world.grants_of("u2") == []
 
 
 def test_different_logins_of_one_account_at_once_all_count(bridge_world: World, idp: Idp) -> None:
