@@ -18,7 +18,8 @@ from typing import Final
 
 from bench import programs
 from bench.harness import Beside, Figure, Measure, Plan, at_most, median
-from bench.setup import CALENDAR, TENANT, GoogleApp, Setup, free_ports, set_up
+from bench.setup import CALENDAR, TENANT, GoogleApp, Setup, set_up
+from bridge.cli.demo.ports import free_port
 from bridge.sandbox import SandboxServer
 from bridge.sandbox.local_server import LocalServer
 from bridge.sandbox.records import Account
@@ -114,7 +115,7 @@ def _place(folder: Path) -> Iterator[tuple[_Place, Setup]]:
         serving = stack.enter_context(LocalServer())
         app = App(serving.url)
         serving.mount(app.flask())
-        [port] = free_ports(1)
+        port = free_port()
         endpoints = [_endpoint(port, realm) for realm in (_WITH, _WITHOUT)]
         client = google.google.clients.create(redirect_uris=endpoints)
         setup = set_up(

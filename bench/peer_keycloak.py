@@ -16,8 +16,9 @@ from urllib.parse import urlsplit
 
 from bench import programs
 from bench.peer import Peer, UnavailableError
-from bench.setup import CALENDAR, free_ports
+from bench.setup import CALENDAR
 from bench.wrk import requests_file
+from bridge.cli.demo.ports import free_port
 from bridge.sandbox import SandboxServer
 from bridge.sandbox.local_server import LocalServer
 from bridge.sandbox.records import Client
@@ -47,7 +48,7 @@ def keycloak(folder: Path) -> Iterator[Peer]:
         fetched = distribution.fetched()
     except (programs.MissingToolError, distribution.UnavailableError) as error:
         raise UnavailableError(str(error)) from None
-    [port] = free_ports(1)
+    port = free_port()
     with ExitStack() as stack:
         google = stack.enter_context(SandboxServer())
         serving = stack.enter_context(LocalServer())

@@ -18,7 +18,8 @@ from pathlib import Path
 from typing import Final
 
 from bench import cpu
-from bench.setup import Setup, free_ports
+from bench.setup import Setup
+from bridge.cli.demo.ports import free_port
 from tools.redis_servers import RedisServer
 
 CLIENT_CORE: Final = 0
@@ -93,7 +94,7 @@ def hello(setup: Setup, *, core: int | None = None) -> Iterator[int]:
 @contextmanager
 def sandbox(folder: Path, accounts: int) -> Iterator[tuple[int, Path]]:
     """Run a sandbox Google with accounts that consented; yield its port and who they are."""
-    [port] = free_ports(1)
+    port = free_port()
     people = folder / "people.json"
     command = [sys.executable, "-m", "bench.google", str(port), str(accounts), str(people)]
     with _running(command, folder / "sandbox.log", port, None):
@@ -128,7 +129,7 @@ def better_auth(folder: Path, users: int, *, core: int | None = None) -> Iterato
     Raises:
         MissingToolError: node is not installed.
     """
-    [port] = free_ports(1)
+    port = free_port()
     file = folder / "users.json"
     command = [need("node", "nodejs"), str(BETTER_AUTH / "server.js"), str(port)]
     command += [str(folder.resolve() / "better-auth.db"), str(users), str(file.resolve())]
@@ -143,7 +144,7 @@ def nginx(folder: Path, *, core: int | None = None) -> Iterator[int | None]:
     if found is None:
         yield None
         return
-    [port] = free_ports(1)
+    port = free_port()
     config = folder / "nginx.conf"
     config.write_text(_NGINX.format(folder=folder.resolve(), port=port))
     command = [found, "-c", str(config.resolve()), "-e", str((folder / "nginx.log").resolve())]

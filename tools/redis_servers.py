@@ -15,7 +15,7 @@ import tempfile
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
@@ -25,6 +25,8 @@ from redis.backoff import NoBackoff
 from redis.crc import key_slot
 from redis.retry import Retry
 
+from bridge.cli.demo.ports import free_port, free_ports
+
 _START_S: Final = 10.0
 _ANSWER_S: Final = 5.0
 _GATHERED_S: Final = 30.0
@@ -33,13 +35,6 @@ _NODES: Final = 6
 # Small and quick to notice that a replica is there.
 _TOPOLOGY: Final = ("--repl-diskless-sync-delay", "0", "--repl-ping-replica-period", "1")
 _SAFE: Final = ("--appendonly", "yes", "--appendfsync", "always", "--save", "")
-
-
-def free_port() -> int:
-    """Return a port of loopback that nobody uses now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def until(what: Callable[[], bool], seconds: float = _START_S) -> None:
@@ -124,7 +119,8 @@ class RedisServer:
             self._process = subprocess.Popen(  # noqa: S603 - Redis's own program
                 self._command, cwd=self.folder, stdout=log, stderr=subprocess.STDOUT
             )
-        until(self._answers)
+        with _closed_if_failing(self.close):
+            until(self._answers)
         return self
 
     def ask(self, *command: str | int) -> object:
@@ -212,24 +208,12 @@ class Sentinels:
             down_after_ms: for how long the Sentinels bear with a server that does not answer.
             within: as of a `RedisServer`.
         """
-        made = _proxied if proxied else RedisServer
-        primary = made(*_TOPOLOGY, within=within)
-        self.servers = [primary.start()]
-        for _ in range(replicas):
-            options = ("--replicaof", f"127.0.0.1 {primary.known_as}")
-            self.servers.append(made(*options, *_TOPOLOGY, within=within).start())
-        until(lambda: self._connected() == replicas)
-        lines = f"""
-sentinel monitor {self.name} 127.0.0.1 {primary.known_as} 2
-sentinel down-after-milliseconds {self.name} {down_after_ms}
-sentinel failover-timeout {self.name} 3000
-"""
-        sentinels = (RedisServer(sentinel=lines, within=within) for _ in range(_SENTINELS))
-        self.sentinels = [sentinel.start() for sentinel in sentinels]
+        self.servers: list[RedisServer] = []
+        self.sentinels: list[RedisServer] = []
+        with _closed_if_failing(self.close):
+            self._start(_proxied if proxied else RedisServer, replicas, down_after_ms, within)
         hosts = ",".join(f"127.0.0.1:{sentinel.port}" for sentinel in self.sentinels)
         self.url = f"redis+sentinel://{hosts}/{self.name}"
-        for sentinel in self.sentinels:
-            until(partial(self._sees_all, sentinel, replicas))
 
     @property
     def primary(self) -> RedisServer:
@@ -254,6 +238,29 @@ sentinel failover-timeout {self.name} 3000
         """End all of them."""
         for server in (*self.sentinels, *self.servers):
             server.close()
+
+    def _start(
+        self,
+        made: Callable[..., RedisServer],
+        replicas: int,
+        down_after_ms: int,
+        within: Path | None,
+    ) -> None:
+        primary = made(*_TOPOLOGY, within=within)
+        self.servers.append(primary.start())
+        for _ in range(replicas):
+            options = ("--replicaof", f"127.0.0.1 {primary.known_as}")
+            self.servers.append(made(*options, *_TOPOLOGY, within=within).start())
+        until(lambda: self._connected() == replicas)
+        lines = f"""
+sentinel monitor {self.name} 127.0.0.1 {primary.known_as} 2
+sentinel down-after-milliseconds {self.name} {down_after_ms}
+sentinel failover-timeout {self.name} 3000
+"""
+        for _ in range(_SENTINELS):
+            self.sentinels.append(RedisServer(sentinel=lines, within=within).start())
+        for sentinel in self.sentinels:
+            until(partial(self._sees_all, sentinel, replicas))
 
     def _named_by(self, sentinel: RedisServer) -> RedisServer:
         answer = sentinel.ask("SENTINEL GET-MASTER-ADDR-BY-NAME", self.name)
@@ -281,21 +288,10 @@ class Cluster:
 
     def __init__(self, *, proxied: bool = False) -> None:
         """Start them; behind proxies, all that any of them is told goes through its own."""
-        options = ("--cluster-enabled", "yes", "--cluster-node-timeout", "1000", *_TOPOLOGY)
-        self.nodes = []
-        for number in range(_NODES):
-            bus = free_port()
-            more = (*options, "--cluster-port", str(bus))
-            node = _proxied_node(number, bus, *more) if proxied else RedisServer(*more)
-            self.nodes.append(node.start())
-        addresses = [f"127.0.0.1:{node.known_as}" for node in self.nodes]
-        command = ("redis-cli", "--cluster", "create", *addresses, "--cluster-replicas", "1")
-        subprocess.run(  # noqa: S603 - Redis's own program
-            [*command, "--cluster-yes"], check=True, capture_output=True
-        )
-        for node in self.nodes:
-            until(partial(self._is_whole, node), _GATHERED_S)
-        self.url = "redis+cluster://" + ",".join(addresses[:2])
+        self.nodes: list[RedisServer] = []
+        with _closed_if_failing(self.close):
+            self._start(proxied=proxied)
+        self.url = "redis+cluster://" + ",".join(self._addresses[:2])
 
     def primary_of(self, prefix: str) -> RedisServer:
         """Return the node that has a store's slot now, by what most of them say."""
@@ -325,6 +321,28 @@ class Cluster:
         """End all of them."""
         for node in self.nodes:
             node.close()
+
+    @property
+    def _addresses(self) -> list[str]:
+        return [f"127.0.0.1:{node.known_as}" for node in self.nodes]
+
+    def _start(self, *, proxied: bool) -> None:
+        options = ("--cluster-enabled", "yes", "--cluster-node-timeout", "1000", *_TOPOLOGY)
+        for number in range(_NODES):
+            port, bus = free_ports(2)
+            more = (*options, "--cluster-port", str(bus))
+            node = (
+                _proxied_node(number, port, bus, *more)
+                if proxied
+                else RedisServer(*more, port=port)
+            )
+            self.nodes.append(node.start())
+        command = ("redis-cli", "--cluster", "create", *self._addresses, "--cluster-replicas", "1")
+        subprocess.run(  # noqa: S603 - Redis's own program
+            [*command, "--cluster-yes"], check=True, capture_output=True
+        )
+        for node in self.nodes:
+            until(partial(self._is_whole, node), _GATHERED_S)
 
     def _is_whole(self, node: RedisServer) -> bool:
         told = _fields(node.ask("CLUSTER INFO"))
@@ -414,6 +432,16 @@ class Proxy:
                 end.shutdown(socket.SHUT_RDWR)
 
 
+@contextlib.contextmanager
+def _closed_if_failing(close: Callable[[], None]) -> Iterator[None]:
+    """Leave nothing running of what does not come up."""
+    try:
+        yield
+    except BaseException:
+        close()
+        raise
+
+
 def _fields(answer: object) -> dict[str, Any]:
     if not isinstance(answer, dict):
         raise TypeError(f"a server answered {answer!r}")
@@ -428,9 +456,8 @@ def _proxied(*options: str, within: Path | None = None) -> RedisServer:
     return RedisServer(*options, *announced, port=port, proxies=[proxy], within=within)
 
 
-def _proxied_node(number: int, bus: int, *options: str) -> RedisServer:
+def _proxied_node(number: int, port: int, bus: int, *options: str) -> RedisServer:
     """Return a node that clients and other nodes know by its proxies."""
-    port = free_port()
     proxies = [Proxy(port), Proxy(bus)]
     announced = (
         *("--cluster-announce-ip", "127.0.0.1"),

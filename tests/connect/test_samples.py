@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import shutil
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -16,6 +15,7 @@ from flask import Flask
 
 from tests.connect.conftest import ConnectWorld
 from tests.guides import conftest as guides
+from tests.missing import program
 
 DOCS = Path(__file__).parents[2] / "docs"
 DRIVER = """
@@ -106,9 +106,7 @@ def test_the_python_sample_opens_the_connections_page(
 @pytest.fixture
 def node(tmp_path: Path, environment: dict[str, str]) -> Callable[..., Any]:
     """Run the Node sample; return what its function returned."""
-    found = shutil.which("node")
-    if found is None:
-        pytest.skip("node is not installed")
+    found = program("node", "nodejs")
     (tmp_path / "sample.mjs").write_text(sample("js"))
     (tmp_path / "driver.mjs").write_text(DRIVER)
 

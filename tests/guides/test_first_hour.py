@@ -6,7 +6,6 @@ import json
 import os
 import re
 import signal
-import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -14,23 +13,15 @@ from typing import Any, Final
 
 import pytest
 
+from bridge.cli.demo.ports import free_ports
+
 PAGE: Final = (Path(__file__).parents[2] / "docs" / "first-hour.md").read_text()
 BLOCK: Final = re.compile(r"```(sh|json)\n(.*?)```", re.DOTALL)
 _PATIENCE_S: Final = 120
 _PORTS: Final = ("8600", "8601", "8610")
 
 
-def free_ports(number: int) -> list[str]:
-    sockets = [socket.socket() for _ in range(number)]
-    for one in sockets:
-        one.bind(("127.0.0.1", 0))
-    ports = [str(one.getsockname()[1]) for one in sockets]
-    for one in sockets:
-        one.close()
-    return ports
-
-
-def script(ports: list[str]) -> str:
+def script(ports: list[int]) -> str:
     """Return the page's commands, each block's output after a mark of its own."""
     text = ["set -e -o pipefail", "trap 'kill $(jobs -p) 2>/dev/null || true' EXIT"]
     for number, (kind, block) in enumerate(BLOCK.findall(PAGE)):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -16,10 +15,11 @@ from bridge.sandbox.records import Account
 from bridge.sandbox.relying_party import SignedIn
 from tests.browsing import browsing
 from tests.keycloak.evidence import kept_in_database, shown_to_client
+from tests.keycloak.fetching import fetched
 from tests.keycloak.person import Person
 from tests.keycloak.probing import add_probe, kept_in_memory
 from tests.keycloak.site import LEGACY, Site, bare, install, site
-from tools.keycloak.distribution import NEWEST, UnavailableError
+from tools.keycloak.distribution import NEWEST
 from tools.keycloak.visitor import Visitor
 
 
@@ -47,27 +47,18 @@ class Before:
 @pytest.fixture(scope="session")
 def before(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Before]:
     """A Keycloak without the provider, and what a login leaves behind there."""
-    try:
-        with site(tmp_path_factory.mktemp("keycloak"), NEWEST) as made:
-            made.home.add_realm(LEGACY, json.dumps(bare(made)))
-            add_probe(made.home, tmp_path_factory.mktemp("probe"))
-            made.start()
-            yield _signed_in(made)
-    except UnavailableError as error:
-        if os.environ.get("CI"):
-            pytest.fail(str(error))
-        pytest.skip(str(error))
+    with fetched(), site(tmp_path_factory.mktemp("keycloak"), NEWEST) as made:
+        made.home.add_realm(LEGACY, json.dumps(bare(made)))
+        add_probe(made.home, tmp_path_factory.mktemp("probe"))
+        made.start()
+        yield _signed_in(made)
 
 
 @pytest.fixture(scope="session")
 def keycloak(before: Before) -> Site:
     """The same Keycloak, with the provider installed."""
-    try:
+    with fetched():
         install(before.site)
-    except UnavailableError as error:
-        if os.environ.get("CI"):
-            pytest.fail(str(error))
-        pytest.skip(str(error))
     return before.site
 
 

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from werkzeug.wsgi import get_input_stream
 
-from bridge.cli.demo.serving import free_port
+from bridge.cli.demo.ports import free_port
 from bridge.sandbox import SandboxServer
 from bridge.sandbox.local_server import LocalServer
 from bridge.sandbox.records import Account

@@ -17,7 +17,8 @@ import requests
 import yaml  # type: ignore[import-untyped]  # ships no types
 from jsonschema import Draft7Validator, ValidationError  # type: ignore[import-untyped]  # the same
 
-from bridge.cli.demo.serving import free_port, serving
+from bridge.cli.demo.ports import free_ports
+from bridge.cli.demo.serving import serving
 
 ROOT = Path(__file__).parents[2]
 COMPOSE = ROOT / "docker-compose.yml"
@@ -128,7 +129,7 @@ class Here:
     """
 
     def __init__(self, secret_files: Path, folder: Path) -> None:
-        self.internal, self.redis = free_port(), free_port()
+        self.internal, self.redis, public = free_ports(3)
         self.data = folder / "data"
         self._moved = {
             "/run/secrets": str(secret_files),
@@ -136,7 +137,7 @@ class Here:
             "--dir /data": f"--dir {folder}",
             "/tmp/users": str(folder / "users"),  # noqa: S108 - the container's own
             "0.0.0.0:8601": f"127.0.0.1:{self.internal}",
-            "0.0.0.0:8600": f"127.0.0.1:{free_port()}",
+            "0.0.0.0:8600": f"127.0.0.1:{public}",
             "localhost:8601": f"localhost:{self.internal}",
             "--port 6379": f"--port {self.redis}",
             "redis:6379": f"127.0.0.1:{self.redis}",
@@ -176,6 +177,7 @@ def settings(
     return made
 
 
+@pytest.mark.slow
 def test_the_bridge_of_the_file_starts_and_its_healthcheck_succeeds(
     compose: dict[str, Any], here: Here, settings: Path
 ) -> None:
@@ -189,6 +191,7 @@ def test_the_bridge_of_the_file_starts_and_its_healthcheck_succeeds(
         assert requests.get(url, timeout=30).json() == json.loads(public_keys.stdout)
 
 
+@pytest.mark.slow
 def test_the_redis_of_the_file_is_one_that_the_bridge_accepts(
     compose: dict[str, Any], here: Here, settings: Path
 ) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 
 import pytest
@@ -10,7 +9,7 @@ from playwright.sync_api import Browser, Page
 
 from bridge.sandbox.sample_app.tour import ANN
 from tests.browsing import browsing, photograph
-from tools.keycloak.distribution import UnavailableError
+from tests.keycloak.fetching import fetched
 from tools.keycloak.stage import Stage, playing
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
@@ -19,13 +18,8 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 @pytest.fixture(scope="module")
 def stage() -> Iterator[Stage]:
     """The demo, running."""
-    try:
-        with playing(lambda _: None) as started:
-            yield started
-    except UnavailableError as error:
-        if os.environ.get("CI"):
-            pytest.fail(str(error))
-        pytest.skip(str(error))
+    with fetched(), playing(lambda _: None) as started:
+        yield started
 
 
 @pytest.fixture

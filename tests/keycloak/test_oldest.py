@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -22,10 +21,11 @@ from tests.keycloak.exchange import (
     stored_token,
     traces,
 )
+from tests.keycloak.fetching import fetched
 from tests.keycloak.person import until
 from tests.keycloak.probing import add_probe, kept_in_memory
 from tests.keycloak.site import GENERIC, SHIPPED, Site, generic, site
-from tools.keycloak.distribution import OLDEST, UnavailableError, built_provider
+from tools.keycloak.distribution import OLDEST, built_provider
 from tools.keycloak.realm import shipped
 from tools.keycloak.visitor import LostError
 
@@ -38,18 +38,13 @@ GOOGLE_AND_OIDC = pytest.mark.parametrize("realm", [SHIPPED, GENERIC], ids=["goo
 @pytest.fixture(scope="module")
 def oldest(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """The provider in the oldest server."""
-    try:
-        with site(tmp_path_factory.mktemp("oldest"), OLDEST) as made:
-            made.home.add_provider(built_provider())
-            add_probe(made.home, tmp_path_factory.mktemp("probe"))
-            made.home.add_realm(SHIPPED, json.dumps(shipped()))
-            made.home.add_realm(GENERIC, json.dumps(generic(made)))
-            made.start(*made.provider_options(), REFUSING, f"--features={VERSION_2}")
-            yield made
-    except UnavailableError as error:
-        if os.environ.get("CI"):
-            pytest.fail(str(error))
-        pytest.skip(str(error))
+    with fetched(), site(tmp_path_factory.mktemp("oldest"), OLDEST) as made:
+        made.home.add_provider(built_provider())
+        add_probe(made.home, tmp_path_factory.mktemp("probe"))
+        made.home.add_realm(SHIPPED, json.dumps(shipped()))
+        made.home.add_realm(GENERIC, json.dumps(generic(made)))
+        made.start(*made.provider_options(), REFUSING, f"--features={VERSION_2}")
+        yield made
 
 
 @GOOGLE_AND_OIDC

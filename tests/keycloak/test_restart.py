@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from bridge.cli.demo.serving import free_port
+from bridge.cli.demo.ports import free_port
 from bridge.sandbox.records import Account
 from tests.canary.hunt import Hunt
 from tests.keycloak.evidence import V2, shown_to_client

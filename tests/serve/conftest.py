@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -15,18 +14,12 @@ from typing import Final
 import pytest
 import requests
 
+from bridge.cli.demo.ports import free_ports
 from tests.kit import World
 
 _ROOT: Final = Path(__file__).resolve().parents[2]
 _PATIENCE_S: Final = 30
 _LIMITED: Final = 'ulimit -Sn "$0" && exec "$@"'
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 @dataclass
@@ -86,7 +79,7 @@ def serve(bridge_world: World) -> Iterator[Start]:
     started: list[Served] = []
 
     def start(*, workers: int = 1, open_files: int | None = None) -> Served:
-        internal, public = free_port(), free_port()
+        internal, public = free_ports(2)
         tables = (
             f'[internal]\nbind = "127.0.0.1:{internal}"\nworkers = {workers}\n'
             f'[public]\nbind = "127.0.0.1:{public}"\n[google]'

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from bridge.cli.demo.serving import free_port
+from bridge.cli.demo.ports import free_port
 from tools.keycloak.distribution import UnavailableError
 
 USER = "keycloak"

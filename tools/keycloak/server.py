@@ -19,7 +19,7 @@ from typing import Final
 
 import requests
 
-from bridge.cli.demo.serving import free_port
+from bridge.cli.demo.ports import free_port
 
 ADMIN: Final = "admin"
 _PATIENCE_S: Final = 240

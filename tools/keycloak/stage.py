@@ -17,9 +17,9 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import urlencode
 
+from bridge.cli.demo.ports import free_ports
 from bridge.cli.demo.serving import (
     caller_key,
-    free_port,
     loopback,
     public_keys,
     serving,
@@ -153,7 +153,7 @@ def playing(say: Callable[[str], None]) -> Iterator[Stage]:
 
 
 def _plan(folder: Path, google: SandboxServer, app: LocalServer) -> _Plan:
-    port, internal, public = free_port(), free_port(), free_port()
+    port, internal, public = free_ports(3)
     endpoint = f"http://localhost:{port}/realms/{shipped()['realm']}/broker/google/endpoint"
     client = google.google.clients.create(
         name=APP_NAME, redirect_uris=[endpoint, f"http://localhost:{public}{CALLBACK_PATH}"]

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from bridge.cli.demo.serving import caller_key, free_port, loopback, serving, write
+from bridge.cli.demo.ports import free_ports
+from bridge.cli.demo.serving import caller_key, loopback, serving, write
 from bridge.config.keys import generate, write_keys
 from bridge.config.template import new_hook_secret
 from bridge.sandbox import SandboxServer
@@ -67,7 +68,7 @@ def running() -> Iterator[Place]:
         client = sandbox.google.clients.create()
         account = sandbox.google.accounts.create("ann@gmail.com", name="Ann")
         secret = Secret(new_hook_secret())
-        internal, public = free_port(), free_port()
+        internal, public = free_ports(2)
         config = folder / "bridge.toml"
         write(config, _settings(sandbox, client, secret, internal, public))
         write_keys(folder / "bridge.keys.json", generate(time.time()))

@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -88,14 +87,6 @@ def write(path: Path, text: str) -> None:
 def loopback(port: int, scheme: str = "http") -> str:
     """Return the URL of a port of this machine."""
     return f"{scheme}://127.0.0.1:{port}"
-
-
-def free_port() -> int:
-    """Return a port that was free a moment ago."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def _said(*command: str) -> str:

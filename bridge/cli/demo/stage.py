@@ -16,7 +16,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
 
-from bridge.cli.demo.serving import caller_key, free_port, loopback, serving, write
+from bridge.cli.demo.ports import free_ports
+from bridge.cli.demo.serving import caller_key, loopback, serving, write
 from bridge.clock import SystemClock
 from bridge.config.keys import generate, write_keys
 from bridge.config.template import new_hook_secret
@@ -116,8 +117,9 @@ def playing() -> Iterator[Stage]:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="grantbridge-demo-")))
         google = stack.enter_context(SandboxServer())
         idp, app = stack.enter_context(LocalServer()), stack.enter_context(LocalServer())
+        internal, public = free_ports(2)
         places = _Places(
-            google=google.url, idp=idp.url, app=app.url, internal=free_port(), public=free_port()
+            google=google.url, idp=idp.url, app=app.url, internal=internal, public=public
         )
         client = google.google.clients.create(
             name=APP_NAME, redirect_uris=[places.idp + CALLBACK_PATH, places.issuer + REDIRECT_PATH]
