@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-keycloak test check bench soak lock clean
+.PHONY: help demo demo-keycloak test check coverage bench soak lock clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 15
@@ -24,23 +24,26 @@ demo-keycloak: $(READY) ## the same with a real Keycloak, fetched through Maven 
 	tools/system-packages default-jdk-headless:javac maven:mvn
 	$(BIN)/python -m tools.keycloak
 
-check: $(READY) ## format, lint, types, layers and the fast tests, in under two minutes
+check: $(READY) ## format, lint, types, layers and the fast tests, in about two minutes
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/pytest -n auto -m "not slow and not soak" -q
 
-test: $(READY) ## check, and every other test with coverage
+test: $(READY) ## check, and every other test
 	tools/system-packages nodejs:node chromium:chromium \
 	  default-jdk-headless:javac maven:mvn postgresql:pg_ctlcluster redis-server:redis-server
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/pytest -n auto -m "not soak" --cov --cov-report=term
+	$(BIN)/pytest -n auto -m "not soak"
 	$(BIN)/pytest -n auto -m "not soak and not sqlite" --store redis -q \
 	  tests/capture tests/tokens tests/vault
+
+coverage: $(READY) ## which lines of bridge the tests without services reach
+	$(BIN)/pytest -n auto -m "not slow and not soak" -q --cov --cov-report=term
 
 soak: $(READY) ## the long forms of the tests
 	tools/system-packages redis-server:redis-server

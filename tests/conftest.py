@@ -9,6 +9,7 @@ import hypothesis
 import pytest
 from xdist.scheduler import LoadGroupScheduling  # type: ignore[import-untyped]  # ships no types
 
+from tests import frugal
 from tests.kit import World, world
 from tests.screenshots import SCREENSHOTS
 from tests.store.backends import RedisBackend
@@ -16,6 +17,8 @@ from tests.store.backends import RedisBackend
 # A machine that does something else for 0.2 s is no fault of what is tested.
 hypothesis.settings.register_profile("patient", deadline=None)
 hypothesis.settings.load_profile("patient")
+
+frugal.spare()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -7,7 +7,7 @@ from typing import Final
 
 from werkzeug.serving import BaseWSGIServer
 
-_LOOK_EVERY_S: Final = 0.05
+_LOOK_EVERY_S: Final = 0.01
 
 
 class Background:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from functools import cache
 from inspect import cleandoc
 from typing import Any, Final
 
@@ -14,7 +15,7 @@ import msgspec
 
 from bridge import __version__
 from bridge.errors import ANSWERS, Code
-from bridge.web.reply import PROBLEM, Problem, encoded
+from bridge.web.reply import PROBLEM, Problem, Reply, encoded
 from bridge.web.route import Route
 
 _PARAM: Final = re.compile(r"{(\w+)}")
@@ -26,17 +27,22 @@ _SIGNATURE: Final = ("webhook-id", "webhook-timestamp", "webhook-signature")
 
 def described(table: Sequence[Route]) -> tuple[Route, ...]:
     """Return a table with one route more, which serves the document of them all."""
+
+    @cache
+    def reply() -> Reply:
+        # At the first request: it takes 20 ms, and most processes are never asked for it.
+        return encoded(document(every))
+
     own = Route(
         method="GET",
         path="/openapi.json",
         name="openapi",
         summary="What there is: this document (OpenAPI 3.1).",
-        handle=lambda _ask: reply,
+        handle=lambda _ask: reply(),
         answer=dict[str, Any],
         is_open=True,
     )
     every = (*table, own)
-    reply = encoded(document(every))
     return every
 
 

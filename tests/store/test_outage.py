@@ -77,6 +77,7 @@ def test_a_check_passes_and_leaves_no_trace(store: Store) -> None:
     assert store.list(Query("grant")) == [row()]
 
 
+@pytest.mark.slow
 def test_what_was_acknowledged_survives_a_kill(backend: Backend, workers: Workers) -> None:
     """A writer killed as it writes loses no row it had reported, and blocks nobody."""
     for number, rows in enumerate([1, 2, 7, 20, 45, 70]):

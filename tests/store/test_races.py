@@ -13,7 +13,7 @@ from tests.store.jobs import COUNTER, JOBS, ROUNDS
 Race = Callable[[str], list[list[int]]]
 
 
-@pytest.fixture(params=["threads", "objects", "processes"])
+@pytest.fixture(params=["threads", "objects", pytest.param("processes", marks=pytest.mark.slow)])
 def race(request: pytest.FixtureRequest, store: Store, backend: Backend, workers: Workers) -> Race:
     """Return a way to do a job several times at once: by threads, by objects, by processes."""
 
