@@ -9,7 +9,6 @@ import base64
 import json
 import re
 import secrets
-import socket
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -17,6 +16,7 @@ from pathlib import Path
 from typing import Final
 
 from bench.harness import REMEMBERED
+from bridge.cli.demo.ports import free_ports
 from bridge.clock import SystemClock
 from bridge.config import load
 from bridge.config.keys import generate, write_keys
@@ -77,7 +77,8 @@ class Kept:
     @property
     def cache(self) -> str:
         """What a figure says of the cache."""
-        rows = f"sealed rows for {KEPT_S} s" if self.cache_mb else "none"
+        kept = f"sealed rows, for {KEPT_S} s from when the store last confirmed them"
+        rows = kept if self.cache_mb else "none"
         return f"{rows}; {REMEMBERED}"
 
 
@@ -189,18 +190,6 @@ def set_up(
         threads=threads,
         kept=kept,
     )
-
-
-def free_ports(count: int) -> list[int]:
-    """Return ports of this host that nobody uses now, each another one."""
-    probes = [socket.socket() for _ in range(count)]
-    try:
-        for probe in probes:
-            probe.bind(("127.0.0.1", 0))
-        return [int(probe.getsockname()[1]) for probe in probes]
-    finally:
-        for probe in probes:
-            probe.close()
 
 
 def caller_key(services: Services, *, scopes: Iterable[str] = (CALENDAR,)) -> str:

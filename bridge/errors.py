@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
+from types import TracebackType
+from typing import Protocol
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +154,41 @@ def place_of(error: BaseException) -> str:
         place = f"{trace.tb_frame.f_code.co_filename}:{trace.tb_lineno}"
         trace = trace.tb_next
     return place
+
+
+class Log(Protocol):
+    """A log that faults are told to."""
+
+    def error(self, event: str, **context: object) -> object:
+        """Tell of a fault."""
+
+
+class Contained:
+    """A block that ends with a fault that nobody foresaw or waits for; a log is told.
+
+    Attributes:
+        log: where the fault's kind and place are told.
+        event: the name that it has there.
+    """
+
+    def __init__(self, log: Log, event: str = "broken") -> None:
+        self.log = log
+        self.event = event
+
+    def __enter__(self) -> None:
+        """Begin the block."""
+
+    def __exit__(
+        self,
+        _kind: type[BaseException] | None,
+        error: BaseException | None,
+        _trace: TracebackType | None,
+    ) -> bool:
+        """Go on after the block."""
+        if not isinstance(error, Exception):
+            return False
+        self.log.error(self.event, error=type(error).__name__, place=place_of(error))
+        return True
 
 
 def invalid(public: str, *, field: str | None = None) -> BridgeError:

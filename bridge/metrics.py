@@ -86,20 +86,25 @@ STORE_FAILURES: Final = Counter(
 )
 
 
-class _Tally:
-    """What many threads add to one value of a counter, until it is settled.
+_tallies: Final[list[Tally]] = []
+
+
+class Tally:
+    """What many threads add to a counter at one value of its label, until it is settled.
 
     Adding to the counter itself takes a lock and a write to the workers' folder, which is twenty
     times as long; a token is read in less than twenty such times.
     """
 
-    def __init__(self, counter: Counter) -> None:
+    def __init__(self, counter: Counter, value: str) -> None:
         self._counter = counter
+        self._value = value
         ticks = itertools.count()
         # One step of the interpreter, so that no two threads take the same tick.
         self.add = ticks.__next__
         self._settled = -1
         self._settling = threading.Lock()
+        _tallies.append(self)
 
     def settle(self) -> None:
         """Bring the counter up to date."""
@@ -108,7 +113,7 @@ class _Tally:
             now = self.add()
             added, self._settled = now - self._settled - 1, now
         if added:
-            self._counter.inc(added)
+            self._counter.labels(self._value).inc(added)
 
 
 def count(counter: Counter, value: str) -> None:
@@ -127,9 +132,6 @@ def observe(histogram: Histogram, value: str, seconds: float) -> None:
     _timed(histogram, value).observe(seconds)
 
 
-_tallies: Final[list[_Tally]] = []
-
-
 @contextmanager
 def timed(histogram: Histogram, value: str) -> Iterator[None]:
     """Time the block, however it ends."""
@@ -140,12 +142,8 @@ def timed(histogram: Histogram, value: str) -> Iterator[None]:
         observe(histogram, value, time.perf_counter() - began)
 
 
-@cache
-def _tally(counter: Counter, value: str) -> _Tally:
-    # Two threads may both come first, and make one each: both are settled.
-    tally = _Tally(counter.labels(value))
-    _tallies.append(tally)
-    return tally
+# Two threads may both come first, and make one each: both are settled.
+_tally: Final = cache(Tally)
 
 
 @cache

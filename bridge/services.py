@@ -125,7 +125,7 @@ class Services:
         """
         self.prove()
         if self.settings.store.cache_mb:
-            self.store.follow(self.store.recent.forget, self.store.recent.forget_all)
+            self.store.follow(self.store.recent)
         self.upkeep.start()
         self.issued.start()
 

@@ -62,7 +62,7 @@ def internal_wsgi(services: Services) -> WSGIApplication:
     """
     table = internal_routes(services)
     flask = wrapped(internal_flask(services, table).wsgi_app)
-    return as_wsgi(FastPath(table[0], services.gate, flask))
+    return as_wsgi(FastPath(table[0], services.gate, flask).take)
 
 
 def as_wsgi(answering: Answering) -> WSGIApplication:

@@ -25,7 +25,7 @@ from bridge.consent.foresight import KIND as FORESEEN
 from bridge.consent.orders import KIND as ORDER
 from bridge.consent.rounds import ASKED
 from bridge.consent.rounds import KIND as ROUND
-from bridge.errors import BridgeError
+from bridge.errors import BridgeError, Contained
 from bridge.model import State
 from bridge.store.base import Store
 from bridge.vault.grants import KIND as GRANT
@@ -130,10 +130,8 @@ class Upkeep:
 
     def _quietly(self, work: Callable[[], object]) -> None:
         """Do some upkeep; what fails is told in the log and comes round again."""
-        try:
-            work()
-        except BridgeError as error:
-            log.warning("upkeep_failed", code=error.code.value, **error.context)
-        except Exception as error:  # noqa: BLE001 - a fault in one round must not end all others
-            # Its text could quote a value, and a value could be a token.
-            log.error("upkeep_broken", error=type(error).__name__)
+        with Contained(log, "upkeep_broken"):
+            try:
+                work()
+            except BridgeError as error:
+                log.warning("upkeep_failed", code=error.code.value, **error.context)

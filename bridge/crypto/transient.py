@@ -6,19 +6,12 @@ Owns a key that lives and ends with its object. What is written anywhere is seal
 from __future__ import annotations
 
 import itertools
-from typing import Final, NamedTuple
+from typing import Final
 
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 _BITS: Final = 256
 _NONCE: Final = 12
-
-
-class Sealed(NamedTuple):
-    """What was sealed, and the number that opens it with the key."""
-
-    nonce: bytes
-    body: bytes
 
 
 class TransientSeal:
@@ -30,11 +23,11 @@ class TransientSeal:
         # Random ones could after 2^32, which a busy process reaches within days.
         self._numbers = itertools.count()
 
-    def seal(self, plain: bytes) -> Sealed:
-        """Encrypt."""
+    def seal(self, plain: bytes) -> tuple[bytes, bytes]:
+        """Encrypt; return the number that opens it with the key, and what was sealed."""
         nonce = next(self._numbers).to_bytes(_NONCE)
-        return Sealed(nonce, self._cipher.encrypt(nonce, plain, None))
+        return nonce, self._cipher.encrypt(nonce, plain, None)
 
-    def open(self, sealed: Sealed) -> bytes:
+    def open(self, nonce: bytes, sealed: bytes) -> bytes:
         """Decrypt what this object sealed."""
-        return self._cipher.decrypt(sealed.nonce, sealed.body, None)
+        return self._cipher.decrypt(nonce, sealed, None)

@@ -136,8 +136,6 @@ Version = tuple[str, str, int]
 
 Probe = Callable[[], Sequence[Version]]
 
-Changed = Callable[[Iterable[Ref], Iterable[tuple[str, str]]], None]
-
 
 class Counted(NamedTuple):
     """How many distinct members a window holds, and whether this one was let in."""
@@ -193,6 +191,30 @@ class KeyClosedError(StoreUnavailableError):
     def __init__(self, key_id: str) -> None:
         super().__init__(f"the key {key_id} is closed")
         self.key_id = key_id
+
+
+class Follower(Protocol):
+    """Whoever keeps rows with a subject, and is told of what becomes of them. Called by one thread.
+
+    Times are of the clock that never steps.
+    """
+
+    def forget(self, refs: Iterable[Ref], subjects: Iterable[tuple[str, str]]) -> None:
+        """Learn of a change.
+
+        Args:
+            refs: rows that changed.
+            subjects: kinds, with the subjects that the rows had and have.
+        """
+        ...
+
+    def forget_all(self) -> None:
+        """Learn that changes may have gone untold."""
+        ...
+
+    def confirm(self, since: float, at: float) -> None:
+        """Learn that whatever changed from `since` until `at` has been told."""
+        ...
 
 
 class Store(Protocol):
@@ -333,14 +355,11 @@ class Store(Protocol):
         """Return what the backend is set up to do that can lose acknowledged writes, in words."""
         ...
 
-    def follow(self, changed: Changed, interrupted: Callable[[], None]) -> None:
+    def follow(self, follower: Follower) -> None:
         """Begin to tell of rows with a subject that any process writes, where the backend can.
 
-        Only sooner than a bound in time: a change can go untold.
-
-        Args:
-            changed: told of rows, and of kinds with the subjects that the rows had and have.
-            interrupted: told that changes may have been missed.
+        A change can go untold. So what is kept has a bound in time, from the last moment for which
+        the follower was told that it has heard of everything.
         """
         ...
 

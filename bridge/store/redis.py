@@ -5,7 +5,7 @@ Composes the parts into the contract of `base`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Final
 
 from bridge.clock import Clock
@@ -13,9 +13,9 @@ from bridge.config.redis_url import RedisAddress
 from bridge.config.store import RedisSettings
 from bridge.store import redis_safety
 from bridge.store.base import (
-    Changed,
     Counted,
     Delete,
+    Follower,
     Lease,
     Op,
     Probe,
@@ -61,7 +61,7 @@ class RedisStore:
         self._names = Names(settings.prefix)
         primary = Primary(address, settings)
         self._calls = Calls(primary, settings, self._names.base)
-        self._changes = Changes(primary, self._names)
+        self._changes = Changes(primary, self._names, clock, settings.timeout_s)
         self._records = Records(self._calls, self._names)
         self._leases = Leases(self._calls, self._names, clock, host or host_id())
         self._counters = Counters(self._calls, clock)
@@ -164,9 +164,9 @@ class RedisStore:
         """Check the server's set-up. Raises BridgeError for a risk that is not accepted."""
         redis_safety.refuse(redis_safety.dangers(self._calls), self._accepted)
 
-    def follow(self, changed: Changed, interrupted: Callable[[], None]) -> None:
+    def follow(self, follower: Follower) -> None:
         """Begin to tell of rows with a subject that any process writes."""
-        self._changes.follow(changed, interrupted)
+        self._changes.follow(follower)
 
     def close(self) -> None:
         """Close this process's connections; later calls raise StoreUnavailableError."""

@@ -17,7 +17,7 @@ a store fail-over, not spread; stores of different prefixes spread over its shar
 | `k` | set | the kinds, as they are |
 | `z` | set | the keys that nothing is written under any more |
 | `l` | hash | the leases, by name |
-| `n:fence`, `n:position`, `n:checked` | string | numbers that only grow |
+| `n:fence`, `n:position`, `n:checked`, `n:untold` | string | numbers that only grow |
 | `w:` key | sorted set | a window's members, by their time |
 | `u:` key | sorted set | the same, by when they are forgotten |
 """
@@ -64,6 +64,11 @@ class Names:
     def changed(self) -> bytes:
         """The channel on which changed rows are told."""
         return self.base + b":changed"
+
+    @property
+    def untold(self) -> bytes:
+        """The key of how many changes their writers could not tell."""
+        return self.base + b":n:untold"
 
     @property
     def leases(self) -> bytes:

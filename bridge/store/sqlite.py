@@ -6,15 +6,15 @@ Composes the parts into the contract of `base`; owns no statement but those of `
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
 from bridge.clock import Clock
 from bridge.store.base import (
-    Changed,
     Counted,
     Delete,
+    Follower,
     Lease,
     Op,
     Probe,
@@ -25,6 +25,7 @@ from bridge.store.base import (
     Row,
     StoreUnavailableError,
 )
+from bridge.store.sqlite_changes import Changes
 from bridge.store.sqlite_closed_keys import ClosedKeys
 from bridge.store.sqlite_connections import LOCK_BUDGET, Connections
 from bridge.store.sqlite_counters import Counters
@@ -54,6 +55,7 @@ class SqliteStore:
         """
         self.path = path
         self._connections = Connections(path, clock, lock_budget)
+        self._changes = Changes(path, clock)
         self._records = Records(self._connections)
         self._leases = Leases(self._connections, clock, boot or boot_id())
         self._counters = Counters(self._connections, clock)
@@ -151,11 +153,13 @@ class SqliteStore:
         """Return nothing: every commit is synced to disk before it is acknowledged."""
         return ()
 
-    def follow(self, changed: Changed, interrupted: Callable[[], None]) -> None:
-        """Do nothing: SQLite tells of no other process's writes."""
+    def follow(self, follower: Follower) -> None:
+        """Begin to tell in which times nothing was written."""
+        self._changes.follow(follower)
 
     def close(self) -> None:
         """Close this process's connections; later calls raise StoreUnavailableError."""
+        self._changes.stop()
         self._connections.close()
 
 

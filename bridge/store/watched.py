@@ -12,9 +12,9 @@ from typing import Final, TypeVar
 
 from bridge import metrics
 from bridge.store.base import (
-    Changed,
     Counted,
     Delete,
+    Follower,
     Lease,
     Op,
     Probe,
@@ -28,7 +28,7 @@ from bridge.store.base import (
     Version,
     versions,
 )
-from bridge.store.findings import Finding, Probed, Recalled
+from bridge.store.findings import Finding, Probed
 from bridge.store.recent import Found, Key, Recent
 
 _T = TypeVar("_T")
@@ -162,17 +162,23 @@ class WatchedStore:
         """Return what the backend is set up to do that can lose acknowledged writes."""
         return self.inner.risks()
 
-    def follow(self, changed: Changed, interrupted: Callable[[], None]) -> None:
+    def follow(self, follower: Follower) -> None:
         """Begin to tell of rows with a subject that any process writes."""
-        self.inner.follow(changed, interrupted)
+        self.inner.follow(follower)
 
     def close(self) -> None:
         """Close the store."""
         self.recent.forget_all()
         self.inner.close()
 
-    def finding(self, key: Key) -> Finding:
-        """Return the rows that a query selects, or the one of a place."""
+    def finding(self, key: Key, before: Finding | None = None) -> Finding:
+        """Return the rows that a query selects, or the one of a place.
+
+        Args:
+            key: the query or the place.
+            before: what it found earlier, which is not read again if it is still there.
+        """
+        del before  # it would have been asked whether it holds
         if isinstance(key, Query):
             return Probed(self.list(key), self.probe(key))
         return Probed(_some(self.get(key)), lambda: versions(_some(self.get(key))))
@@ -199,20 +205,18 @@ class RecentStore(WatchedStore):
         """Return rows as they are now or were within the second."""
         return self.find(query).rows
 
-    def finding(self, key: Key) -> Finding:
+    def finding(self, key: Key, before: Finding | None = None) -> Finding:
         """Return the rows that a query selects, or the one of a place, as of within the second."""
-        if not isinstance(key, Query):
-            return Recalled(self.recent, self.find(key), lambda _: self.find(key))
-        probe = self.probe(key)
+        if before is None or not isinstance(key, Query):
+            return self.find(key)
+        rows = before.rows
 
-        def find_again(rows: Sequence[Row]) -> Found:
+        def fetch() -> Sequence[Row]:
             # Most rows are the same after a second: to find that out is less than to read them.
-            return self.recent.read(
-                key,
-                lambda: rows if probe() == versions(rows) else super(RecentStore, self).list(key),
-            )
+            is_same = self.probe(key)() == versions(rows)
+            return rows if is_same else super(RecentStore, self).list(key)
 
-        return Recalled(self.recent, self.find(key), find_again)
+        return self.recent.read(key, fetch)
 
     def find(self, key: Key) -> Found:
         """Return the same for this once."""

@@ -16,7 +16,7 @@ from typing import Final
 import structlog
 
 from bridge import metrics
-from bridge.errors import BridgeError, Code, place_of
+from bridge.errors import BridgeError, Code, Contained
 
 log = structlog.get_logger(__name__)
 
@@ -149,10 +149,8 @@ def _timed(call: Callable[[], None]) -> Callable[[], None]:
 
 def _call_all(calls: list[Callable[[], None]]) -> None:
     for number, call in enumerate(calls, 1):
-        try:
+        with Contained(log):
             call()
-        except Exception as error:  # noqa: BLE001 - the others are called all the same
-            log.error("broken", error=type(error).__name__, place=place_of(error))
         if not number % _IN_A_ROW:
             # Lets go of Python's lock: readers of other grants go on in between.
             time.sleep(0)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Hashable, Iterator
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import Final
@@ -16,7 +16,7 @@ from typing import Final
 import structlog
 
 from bridge.clock import Clock
-from bridge.errors import BridgeError, Code, place_of
+from bridge.errors import BridgeError, Code, Contained
 from bridge.model import Grant
 from bridge.store.base import Lease, Ref
 from bridge.tokens.attempt import Attempt
@@ -176,10 +176,6 @@ class Refreshing:
 
 
 def _alone(work: Callable[[], None], place: AbstractContextManager[object]) -> None:
-    try:
-        with place:
-            work()
-    except BridgeError:
-        return  # those who left are told when they come back
-    except Exception as error:  # noqa: BLE001 - nobody else is there to tell of it
-        log.error("broken", error=type(error).__name__, place=place_of(error))
+    # Those who left are told of an error when they come back.
+    with Contained(log), suppress(BridgeError), place:
+        work()

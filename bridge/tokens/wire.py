@@ -59,17 +59,18 @@ class TokenAnswer(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         access_token: to be sent to Google as `Authorization: Bearer`.
         token_type: always `Bearer`.
-        expires_in: seconds from now.
-        expires_at: Unix seconds.
         scope: what it covers, separated by blanks.
         grant: the grant's id, which can be pinned.
         account: whose it is.
+        expires_at: Unix seconds.
+        expires_in: seconds from now.
     """
 
     access_token: Secret
-    expires_in: int
-    expires_at: int
+    token_type: str = "Bearer"  # noqa: S105 - RFC 6749's name of a type
     scope: str
     grant: str
     account: AccountLabel
-    token_type: str = "Bearer"  # noqa: S105 - RFC 6749's name of a type
+    expires_at: int
+    # The last: an answer that is given again is another in this alone.
+    expires_in: int

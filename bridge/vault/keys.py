@@ -28,20 +28,18 @@ class Keys:
     """Holds the present key material; a reader takes it once for each piece of work.
 
     `refill` swaps the whole at once, so no reader sees half of a rotation.
+
+    Attributes:
+        present: the key material to use now.
     """
 
     def __init__(self, material: KeyMaterial) -> None:
-        self._material = material
-
-    @property
-    def present(self) -> KeyMaterial:
-        """The key material to use now."""
-        return self._material
+        self.present = material
 
     @property
     def hasher(self) -> KeyedHasher:
         """The keyed hasher; the same for the life of a store."""
-        return self._material.hasher
+        return self.present.hasher
 
     def refill(self, material: KeyMaterial) -> None:
         """Use `material` from now on.
@@ -50,6 +48,6 @@ class Keys:
             ValueError: its hash key is another. Nothing stored would be found again, and what is
                 captured meanwhile would be lost with these keys.
         """
-        if material.hasher.index(_CHECK) != self._material.hasher.index(_CHECK):
+        if material.hasher.index(_CHECK) != self.present.hasher.index(_CHECK):
             raise ValueError("the hash key of a store never changes")
-        self._material = material
+        self.present = material

@@ -61,7 +61,7 @@ class FastPath:
         self._gate = gate
         self._rest = rest
 
-    def __call__(self, exchange: Exchange, environ: Environ) -> None:
+    def take(self, exchange: Exchange, environ: Environ) -> None:
         """Answer one request, now or later."""
         if environ.get("PATH_INFO") != _TOKEN_PATH or environ["REQUEST_METHOD"] != "POST":
             self._rest(exchange, environ)
@@ -70,7 +70,8 @@ class FastPath:
         try:
             ask = read(self._token, self._gate, environ, {}, LEAVES)
         except Exception as error:  # noqa: BLE001 - a caller gets an answer
-            _send(exchange, failed(self._token, error, request_id), request_id)
+            reply = failed(self._token, error, request_id)
+            exchange.response_bytes(reply.status, reply.header_list(request_id), reply.body)
             return
         self._answer(exchange, ask, request_id)
 
@@ -83,15 +84,11 @@ class FastPath:
             waiting = msgspec.structs.replace(ask, environ={})
             awaited.flight.then(partial(self._return, exchange, waiting, request_id, awaited))
             return
-        _send(exchange, reply, request_id)
+        exchange.response_bytes(reply.status, reply.header_list(request_id), reply.body)
 
     def _return(self, exchange: Exchange, ask: Ask, request_id: str, awaited: Awaited) -> None:
         again = msgspec.structs.replace(ask, visit=ask.visit.after(awaited))
         self._answer(exchange, again, request_id)
-
-
-def _send(exchange: Exchange, reply: Reply, request_id: str) -> None:
-    exchange.response_bytes(reply.status, reply.header_list(request_id), reply.body)
 
 
 def internal(services: Services) -> Answering:
@@ -100,7 +97,7 @@ def internal(services: Services) -> Answering:
     rest = below_wsgi.wrapped(internal_flask(services, table).wsgi_app)
     largest = max(route.largest for route in table)
     aside = below_wsgi.aside(rest, services.settings.internal.threads, largest)
-    return FastPath(table[0], services.gate, aside)
+    return FastPath(table[0], services.gate, aside).take
 
 
 def internal_routes(services: Services) -> tuple[Route, ...]:

@@ -17,7 +17,7 @@ import granian.server.mp
 import granian.wsgi
 import structlog
 
-from bridge.errors import BridgeError, place_of
+from bridge.errors import BridgeError, Contained
 from bridge.web.route import Environ, length_of
 
 if TYPE_CHECKING:
@@ -71,11 +71,10 @@ def _taken(environ: Environ, largest: int) -> bytes:
 
 
 def _done(answering: Answering, exchange: Exchange, environ: Environ) -> None:
-    try:
+    with Contained(log):
         answering(exchange, environ)
-    except Exception as error:  # noqa: BLE001 - nobody looks at what becomes of the call
-        log.error("broken", error=type(error).__name__, place=place_of(error))
-        exchange.response_bytes(500, [], b"")
+        return
+    exchange.response_bytes(500, [], b"")
 
 
 def take_over() -> None:

@@ -31,7 +31,6 @@ Environ = dict[str, Any]
 log = structlog.get_logger(__name__)
 
 _REQUEST_ID: Final = re.compile(r"[A-Za-z0-9._-]{1,64}")
-_FROM_BROWSERS: Final = ("HTTP_ORIGIN", "HTTP_COOKIE", "HTTP_SEC_FETCH_SITE")
 _LONGEST_LENGTH: Final = 12
 _MOST_PARAMETERS: Final = 32
 _REMEMBERED: Final = 4096
@@ -106,8 +105,11 @@ class Route:
 
     def __post_init__(self) -> None:
         if self.body is not None and not self.is_raw:
-            read = partial(read_json, msgspec.json.Decoder(self.body))
-            object.__setattr__(self, "read", _keeping(read, self.kept_as) if self.kept_as else read)
+            decoder, kept_as = msgspec.json.Decoder(self.body), self.kept_as
+            read: Callable[[bytes], Any] = partial(read_json, decoder)
+            if kept_as is not None:
+                read = _Bodies(lambda raw: kept_as(read_json(decoder, raw))).__getitem__
+            object.__setattr__(self, "read", read)
         for kind in (self.query, self.answer):
             if kind is not None:
                 # Before threads do: built by two of them at once, what msgspec 0.22 knows of a type
@@ -116,7 +118,11 @@ class Route:
 
 
 class _RequestIds:
-    """Ids that no other process gives: to be found again, not to be unguessable."""
+    """Ids that no other process gives: to be found again, not to be unguessable.
+
+    Attributes:
+        next: returns another id.
+    """
 
     def __init__(self) -> None:
         self.renew()
@@ -124,12 +130,8 @@ class _RequestIds:
     def renew(self) -> None:
         """Begin anew, as a process that was forked must."""
         # Random once: asking the system at every request lets other threads in between.
-        self._process = secrets.token_hex(5)
-        self._numbers = itertools.count()
-
-    def next(self) -> str:
-        """Return another id."""
-        return f"{self._process}{next(self._numbers):08x}"
+        form = secrets.token_hex(5) + "{:08x}"
+        self.next: Callable[[], str] = map(form.format, itertools.count()).__next__
 
 
 _request_ids: Final = _RequestIds()
@@ -199,15 +201,14 @@ def read(
     Raises:
         BridgeError: it is not in order, or whoever sent it may not.
     """
-    for header in _FROM_BROWSERS:
-        if header in environ:
-            # A browser never gets a token: neither by script (Origin) nor by a link (Sec-Fetch-
-            # Site), and a cookie means that one is at the other end.
-            raise BridgeError(
-                Code.FORBIDDEN,
-                "This listener is for servers; the request looks like a browser's.",
-                reason="browser",
-            )
+    if "HTTP_ORIGIN" in environ or "HTTP_SEC_FETCH_SITE" in environ or "HTTP_COOKIE" in environ:
+        # A browser never gets a token: neither by script (Origin) nor by a link (Sec-Fetch-Site),
+        # and a cookie means that one is at the other end.
+        raise BridgeError(
+            Code.FORBIDDEN,
+            "This listener is for servers; the request looks like a browser's.",
+            reason="browser",
+        )
     caller = NOBODY if route.is_open else gate.admit(environ.get("HTTP_AUTHORIZATION"))
     query = None if route.query is None else _query(route.query, environ)
     return Ask(caller, params, query, _body(route, environ), environ, visit)
@@ -216,45 +217,39 @@ def read(
 def _body(route: Route, environ: Environ) -> Any:  # noqa: ANN401 - of the route's own type
     if route.read is None and not route.is_raw:
         return None
-    raw = _received(environ, route.largest)
+    raw: bytes = environ["wsgi.input"].read(length_of(environ, route.largest))
+    if len(raw) > route.largest:
+        raise _too_large(route.largest)
     if route.read is None:
         return raw
-    if not _is_json(environ.get("CONTENT_TYPE", "")):
+    media = environ.get("CONTENT_TYPE", "")
+    if media != JSON and media.partition(";")[0].strip().lower() != JSON:
         raise BridgeError(Code.UNSUPPORTED_MEDIA_TYPE, "Send `Content-Type: application/json`.")
     return route.read(raw)
 
 
-def _keeping(
-    read: Callable[[bytes], Any], kept_as: Callable[[Any], object]
-) -> Callable[[bytes], object]:
-    def made(raw: bytes) -> object:
-        return kept_as(read(raw))
+class _Bodies(dict[bytes, object]):
+    """What was made of the last bodies, by their bytes. Safe for use by many threads.
 
-    kept: dict[bytes, object] = {}
+    Not of those that came last: to know which they are, every request would write. As many more are
+    held for a while as this holds itself, and come back if they are asked for.
+    """
 
-    def read_once(raw: bytes) -> object:
-        found = kept.get(raw)
+    def __init__(self, make: Callable[[bytes], object]) -> None:
+        super().__init__()
+        self._make = make
+        self._before: Mapping[bytes, object] = {}
+
+    def __missing__(self, raw: bytes) -> object:
+        found = self._before.get(raw)
         if found is None:
-            found = made(raw)
-            if len(raw) <= _LONGEST_REMEMBERED:
-                # Not the one used longest ago: to know which that is, every request would write.
-                if len(kept) >= _REMEMBERED:
-                    kept.clear()
-                kept[raw] = found
+            found = self._make(raw)
+        if len(raw) <= _LONGEST_REMEMBERED:
+            if len(self) >= _REMEMBERED:
+                self._before = dict(self)
+                self.clear()
+            self[raw] = found
         return found
-
-    return read_once
-
-
-def _is_json(content_type: str) -> bool:
-    return content_type == JSON or content_type.partition(";")[0].strip().lower() == JSON
-
-
-def _received(environ: Environ, largest: int) -> bytes:
-    raw: bytes = environ["wsgi.input"].read(length_of(environ, largest))
-    if len(raw) > largest:
-        raise _too_large(largest)
-    return raw
 
 
 def length_of(environ: Environ, largest: int) -> int:

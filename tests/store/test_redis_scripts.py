@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import dataclasses
-import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -15,7 +13,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bridge.config.store import RedisSettings
-from bridge.secret import Secret
 from bridge.store.base import (
     Append,
     Delete,
@@ -34,7 +31,6 @@ from bridge.store.redis_names import Names, place, ref_of
 from bridge.store.redis_primary import Primary
 from bridge.store.redis_records import Records
 from tests.store.backends import FakeClock, RedisBackend, row
-from tools.redis_servers import until
 
 _REFS = st.builds(Ref, st.just("k"), st.text("a\0\x01ÿ", max_size=4), st.text("a\0ÿ", max_size=4))
 
@@ -234,57 +230,3 @@ def test_a_store_that_wants_replicas_is_not_content_without(
             with pytest.raises(StoreUnavailableError):
                 call()
         store.close()
-
-
-def test_other_processes_are_told_of_changes(here: Store, far: Store) -> None:
-    """Rows with a subject are told, with the subject before and after, and others are not."""
-    told: list[tuple[Ref, set[tuple[str, str]]]] = []
-    begun = threading.Event()
-
-    def changed(refs: Iterable[Ref], subjects: Iterable[tuple[str, str]]) -> None:
-        told.extend((ref, set(subjects)) for ref in refs)
-
-    here.follow(changed, begun.set)
-    assert begun.wait(30)
-    far.put(row("nobody's", subject=""))
-    far.put(row(partition="a\0b"))
-    far.replace(row(partition="a\0b", subject="else", version=2), 1)
-    far.delete(row(partition="a\0b").ref, 2)
-    until(lambda: len(told) >= 3)
-    place = row(partition="a\0b").ref
-    assert told == [
-        (place, {("grant", "user")}),
-        (place, {("grant", "user"), ("grant", "else")}),
-        (place, {("grant", "else")}),
-    ]
-
-
-def test_an_interruption_is_told(redis_backend: RedisBackend, here: Store) -> None:
-    """Whoever lost the channel may have missed a change, and hears again afterwards."""
-    told: list[Ref] = []
-    interrupted: list[float] = []
-    here.follow(lambda refs, _: told.extend(refs), lambda: interrupted.append(1))
-    until(lambda: len(interrupted) == 1)
-    with redis.Redis(unix_socket_path=redis_backend.address.socket) as client:
-        client.client_kill_filter(_type="pubsub")
-    until(lambda: len(interrupted) >= 3)
-    here.put(row())
-    until(lambda: told == [row().ref])
-
-
-def test_a_user_who_may_not_publish_writes_all_the_same(
-    redis_backend: RedisBackend, clock: FakeClock
-) -> None:
-    """A server whose rules forbid the channel costs a delay, and no write is left half done."""
-    with redis.Redis(unix_socket_path=redis_backend.address.socket) as client:
-        client.execute_command(
-            "ACL", "SETUSER", "quiet", "on", "nopass", "~*", "resetchannels", "+@all"
-        )
-    address = dataclasses.replace(redis_backend.address, user="quiet")
-    settings = RedisSettings(prefix=redis_backend.prefix, password=Secret("any"))
-    store = RedisStore(address, settings, clock)
-    store.put(row())
-    assert store.list(Query("grant", subject="user")) == [row()]
-    store.delete(row().ref, 1)
-    assert store.list(Query("grant", subject="user")) == []
-    store.close()

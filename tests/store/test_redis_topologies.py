@@ -14,6 +14,7 @@ from bridge.config.store import RedisSettings
 from bridge.store.base import Append, Query, StoreUnavailableError
 from bridge.store.redis import RedisStore
 from tests.store.backends import needs_redis, row, together
+from tests.store.heard import Heard
 from tests.store.jobs import ROUNDS, append, count, lease
 from tools.redis_servers import Cluster, RedisServer, Sentinels, until
 
@@ -70,11 +71,31 @@ def test_what_was_acknowledged_survives_the_death_of_the_primary(placed: Place) 
     first = placed.primary
     first.kill()
     assert [found.ref.id for found in store.list(Query("grant"))] == [f"{n:02}" for n in range(30)]
-    assert placed.primary is not first
+    # The new primary answers a moment before the others have heard that it is one.
+    until(lambda: placed.primary is not first, 30)
     # It comes back as a replica: a Cluster's new primary has no other.
     first.start()
     until(lambda: takes_writes(store), 30)
     store.close()
+
+
+def test_whoever_follows_hears_from_the_new_primary(placed: Place) -> None:
+    """The old one hangs and comes back, and confirms nothing that it cannot know."""
+    store, writer, heard = placed.store(), placed.store(), Heard()
+    store.follow(heard)
+    until(lambda: heard.confirmed is not None)
+    interruptions = heard.interruptions
+    first = placed.primary
+    first.pause()
+    until(lambda: placed.primary is not first, 30)
+    first.go_on()
+    until(lambda: heard.interruptions > interruptions, 30)
+    heard.confirmed = None
+    until(lambda: heard.confirmed is not None, 30)
+    writer.put(row())
+    until(lambda: [ref for ref, _ in heard.changes] == [row().ref])
+    store.close()
+    writer.close()
 
 
 def takes_writes(store: RedisStore) -> bool:

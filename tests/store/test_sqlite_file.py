@@ -85,6 +85,7 @@ def test_a_missing_directory_is_named(tmp_path: Path, clock: FakeClock) -> None:
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.slow
 def test_many_processes_can_start_at_once(path: Path, clock: FakeClock, tmp_path: Path) -> None:
     """Processes that open a new file at the same moment migrate it once and all get to work."""
     results = Workers("sqlite", tmp_path).together(6, "claim")

@@ -125,7 +125,10 @@ def test_a_file_that_takes_no_more_is_named(path: Path, option: str, detail: str
 
 
 def test_a_forked_process_has_its_own_connections(path: Path) -> None:
-    """Parent and child go on with the store that was open before the fork, and see each other."""
+    """Parent and child go on with the store that was open before the fork, and see each other.
+
+    Whoever follows the store in the parent goes on to do so.
+    """
     script = """
 import os, sys, threading
 from pathlib import Path
@@ -136,7 +139,13 @@ from bridge.store.sqlite import SqliteStore
 def row(name):
     return Row(Ref("grant", "p", name), 1, b"")
 
+class Follower:
+    confirmed = threading.Event()
+    def confirm(self, since, at):
+        self.confirmed.set()
+
 store = SqliteStore(Path(sys.argv[1]), SystemClock())
+store.follow(Follower())
 stop = threading.Event()
 def write():
     n = 0
@@ -160,6 +169,8 @@ thread.join()
 assert [os.waitpid(child, 0)[1] for child in children] == [0] * 5
 assert all(store.get(row(f"child {n}").ref) for n in range(5))
 store.put(row("after"))
+Follower.confirmed.clear()
+assert Follower.confirmed.wait(60)
 store.close()
 """
     command = [sys.executable, "-c", script, str(path)]

@@ -6,19 +6,22 @@ from collections.abc import Sequence
 
 import pytest
 
+from bridge import metrics
 from bridge.errors import BridgeError, Code
 from bridge.secret import fingerprint
-from bridge.services import Services, build
+from bridge.services import build
 from bridge.store.base import Query, Ref, Row
 from bridge.store.sqlite import SqliteStore
 from bridge.store.watched import WatchedStore
 from tests.kit import CALENDAR, HOUR, World
+from tests.store.heard import Heard
 from tests.tokens.support import at_once, proven
 
 
-def recent_of(services: Services) -> tuple[int, int]:
-    assert isinstance(services.store, WatchedStore)
-    return services.store.recent.hits, services.store.recent.misses
+def recent_of(what: str) -> float:
+    """Return how many reads the metrics count as a `hit` of the cache, or as a `miss`."""
+    metrics.settle()
+    return metrics.REGISTRY.get_sample_value("bridge_cache_reads_total", {"result": what}) or 0
 
 
 def test_a_second_read_asks_no_store(bridge_world: World) -> None:
@@ -26,9 +29,9 @@ def test_a_second_read_asks_no_store(bridge_world: World) -> None:
     bridge_world.grant("u1")
     first = bridge_world.read("u1")
     bridge_world.read("u1")
-    hits, misses = recent_of(bridge_world.services)
+    hits, misses = recent_of("hit"), recent_of("miss")
     assert bridge_world.read("u1") == first
-    assert recent_of(bridge_world.services) == (hits + 1, misses)
+    assert (recent_of("hit"), recent_of("miss")) == (hits + 1, misses)
 
 
 def test_the_cache_can_be_turned_off(bridge_world: World) -> None:
@@ -37,9 +40,10 @@ def test_the_cache_can_be_turned_off(bridge_world: World) -> None:
     bridge_world.store = bridge_world.store.replace("[store]\nurl", "[store]\ncache_mb = 0\nurl")
     bridge_world.restart()
     bridge_world.grant("u1")
+    hits, misses = recent_of("hit"), recent_of("miss")
     for _ in range(3):
         bridge_world.read("u1")
-    assert recent_of(bridge_world.services) == (0, 0)
+    assert (recent_of("hit"), recent_of("miss")) == (hits, misses)
 
 
 def test_a_revocation_here_is_seen_at_once(bridge_world: World) -> None:
@@ -72,6 +76,30 @@ def test_a_revocation_elsewhere_is_seen_within_a_second(bridge_world: World) -> 
         assert is_refused(bridge_world)
     finally:
         elsewhere.close()
+
+
+def test_a_token_is_served_on_while_nothing_is_written(bridge_world: World) -> None:
+    """A process that follows the store looks into it no more, and stops when the grant ends."""
+    services, clock = bridge_world.services, bridge_world.clock
+    grant = bridge_world.grant("u1")
+    heard = Heard(services.store.recent)
+    services.store.follow(heard)
+    bridge_world.read("u1")
+    heard.until_confirmed(clock)
+    clock.advance(1)
+    first = bridge_world.read("u1")
+    clock.advance(10)
+    heard.until_confirmed(clock)
+    hits, misses = recent_of("hit"), recent_of("miss")
+    assert bridge_world.read("u1").access_token == first.access_token
+    assert (recent_of("hit"), recent_of("miss")) == (hits + 1, misses)
+    elsewhere = build(bridge_world.settings, clock)
+    try:
+        elsewhere.admin.revoke(bridge_world.caller(), grant.id, dry_run=False)
+    finally:
+        elsewhere.close()
+    clock.advance(1)
+    assert is_refused(bridge_world)
 
 
 def test_what_is_kept_is_sealed(bridge_world: World) -> None:

@@ -1,7 +1,8 @@
-"""A process that reads tokens: `python -m tests.tokens.worker CONFIG SUBJECT READERS`.
+"""A process that reads tokens: `python -m tests.tokens.worker CONFIG SUBJECT READERS SWITCH_S`.
 
 It builds a bridge's services, has its threads ready, says `ready`, and waits for a line with the
-seconds by which its clock moves before all of them read.
+seconds by which its clock moves before all of them read. SWITCH_S is how long a thread keeps
+Python's lock.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ CALLER = Caller("worker", None, None, frozenset({"token"}))
 
 def main() -> None:
     """Read and tell what came of it."""
-    config, subject, readers = sys.argv[1], sys.argv[2], int(sys.argv[3])
+    config, subject, readers, switch = *sys.argv[1:3], int(sys.argv[3]), float(sys.argv[4])
     # The log would come between the lines that the test reads.
     structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
     clock = ShiftedClock()
@@ -41,8 +42,7 @@ def main() -> None:
     for thread in threads:
         thread.start()
     _say("ready")
-    # Threads take turns as often as they can, so that what is not safe among them shows.
-    sys.setswitchinterval(1e-6)
+    sys.setswitchinterval(switch)
     clock.shift = float(sys.stdin.readline())
     begin.wait()
     for thread in threads:

@@ -77,7 +77,7 @@ def both(shared: World, monkeypatch: pytest.MonkeyPatch) -> Both:
         made.passed += 1
         flask(exchange, environ)
 
-    made.fast = as_wsgi(FastPath(table[0], shared.services.gate, rest))
+    made.fast = as_wsgi(FastPath(table[0], shared.services.gate, rest).take)
     return made
 
 

@@ -359,7 +359,7 @@ def test_a_token_is_read_while_all_else_stands_still(
         busy.wait(_JOIN_S)
         exchange.response_bytes(204, [], b"")
 
-    app = FastPath(internal_routes(services)[0], services.gate, aside(slow, 2, 1000))
+    app = FastPath(internal_routes(services)[0], services.gate, aside(slow, 2, 1000)).take
     line = Line(app, bridge_world.key())
     others = [Collected() for _ in range(5)]
     for exchange in others:

@@ -216,8 +216,8 @@ def test_a_store_that_is_away_is_told_as_such(
     def away(_finding: object) -> bool:
         raise StoreUnavailableError("away")
 
-    for name in ("Probed", "Recalled"):
-        monkeypatch.setattr(f"bridge.store.findings.{name}.holds", away)
+    for name in ("findings.Probed", "recent.Found"):
+        monkeypatch.setattr(f"bridge.store.{name}.holds", away)
     before = told_unavailable(bridge)
     assert_problem(asker.token("u1"), 503, "store_unavailable")
     assert told_unavailable(bridge) == before + 1
@@ -275,8 +275,8 @@ def test_an_answer_is_kept_sealed(bridge: World, monkeypatch: pytest.MonkeyPatch
     bridge.grant("u1")
     token = thrice(Backend(http_of(bridge), bridge.key()))["access_token"]
     [asked] = made
-    [given] = asked.given
-    kept = [*given.sealed, *(row.body for row in given.finding.rows)]
+    [given] = asked.all_given()
+    kept = [given.nonce, given.sealed, *(row.body for row in given.finding.rows)]
     assert len(kept) == 3
     assert token.encode()[:12] not in b"".join(kept)
     assert token[:12] not in repr(given)

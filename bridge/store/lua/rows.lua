@@ -24,11 +24,15 @@ end
 local VALUES = { { 's', SUBJECT }, { 'c', ACCOUNT }, { 't', STATE } }
 
 -- Rows with a subject are those that processes keep. A user who may not publish costs a delay only,
--- and must not leave a write half done.
+-- and must not leave a write half done; whoever listens learns that something went untold.
 local function tell(kind, place, before, after)
   if before ~= '' or after ~= '' then
     local lengths = struct.pack('>I4I4I4', #kind, #place, #before)
-    redis.pcall('PUBLISH', base .. ':changed', lengths .. kind .. place .. before .. after)
+    local message = lengths .. kind .. place .. before .. after
+    local told = redis.pcall('PUBLISH', base .. ':changed', message)
+    if type(told) == 'table' and told.err then
+      redis.call('INCR', base .. ':n:untold')
+    end
   end
 end
 
