@@ -85,8 +85,13 @@ class RedisBackend:
     """A store of its own, by its prefix, on the server that all tests of a process share.
 
     Processes that a test starts find it by a variable.
+
+    Attributes:
+        patience_s: seconds for which a call is tried again. Long, as the time for an answer is: a
+            disk that is busy for some seconds is no fault of what is tested.
     """
 
+    patience_s: float = 20
     server: RedisServer | None = None
 
     def __init__(self, folder: Path) -> None:
@@ -100,7 +105,7 @@ class RedisBackend:
         self.prefix = hashlib.sha256(str(folder).encode()).hexdigest()[:16]
 
     def open(self, clock: Clock) -> Store:
-        settings = RedisSettings(prefix=self.prefix, patience_s=0.2)
+        settings = RedisSettings(prefix=self.prefix, timeout_s=20, patience_s=self.patience_s)
         return RedisStore(self.address, settings, clock)
 
     def toml(self) -> str:
