@@ -8,6 +8,9 @@ READY := $(VENV)/.ready
 # Tests start hundreds of processes of this code, and each would compile all of it.
 unexport PYTHONDONTWRITEBYTECODE
 
+# Three to two processors: for a third of its time a fast test waits for a disk.
+WORKERS = $(shell echo $$(((3 * $$(getconf _NPROCESSORS_ONLN) + 1) / 2)))
+
 .DEFAULT_GOAL := help
 .PHONY: help demo demo-keycloak test check coverage bench soak lock clean
 
@@ -32,7 +35,7 @@ check: $(READY) ## format, lint, types, layers and the fast tests, in about two 
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/pytest -n auto -m "not slow and not soak" -q
+	$(BIN)/pytest -n $(WORKERS) -m "not slow and not soak" -q
 
 test: $(READY) ## check, and every other test
 	tools/system-packages nodejs:node chromium:chromium \

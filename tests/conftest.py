@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -42,12 +41,6 @@ class _KeycloakInOneWorker(LoadGroupScheduling):  # type: ignore[misc]  # the sa
 
     def _split_scope(self, nodeid: str) -> str:
         return "keycloak" if nodeid.startswith("tests/keycloak/") else nodeid
-
-
-@pytest.hookimpl(optionalhook=True)
-def pytest_xdist_auto_num_workers() -> int:
-    """Have more workers than processors: for a third of its time a test waits for a disk."""
-    return (3 * (os.cpu_count() or 1) + 1) // 2
 
 
 # The `xdist_group` mark would say so, were it not that xdist 3.8 and pytest 9.2 disagree about it.
