@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import IO, Final
 
@@ -40,15 +41,26 @@ class Workers:
 
     def together(self, count: int, job: str) -> list[list[int]]:
         """Run a job in `count` processes, all of them ready before the first begins."""
-        running = [self.start(job, number) for number in range(count)]
-        for process in running:
-            self.begin(process)
-        results = []
-        for process in running:
-            with process:
-                results.append(json.loads(output(process).read()))
-            assert process.returncode == 0
-        return results
+        with ExitStack() as stack:
+            running = [
+                stack.enter_context(_attended(self.start(job, number))) for number in range(count)
+            ]
+            for process in running:
+                self.begin(process)
+            told = [output(process).read() for process in running]
+        assert [process.returncode for process in running] == [0] * count
+        return [json.loads(each) for each in told]
+
+
+@contextmanager
+def _attended(process: subprocess.Popen[str]) -> Iterator[subprocess.Popen[str]]:
+    """Wait for a process, or end it where the test fails: left over, it would fail another one."""
+    with process:
+        try:
+            yield process
+        except BaseException:
+            process.kill()
+            raise
 
 
 def output(process: subprocess.Popen[str]) -> IO[str]:
