@@ -4,7 +4,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from pathlib import Path
 from typing import IO, Final
 
@@ -42,25 +42,16 @@ class Workers:
     def together(self, count: int, job: str) -> list[list[int]]:
         """Run a job in `count` processes, all of them ready before the first begins."""
         with ExitStack() as stack:
-            running = [
-                stack.enter_context(_attended(self.start(job, number))) for number in range(count)
-            ]
+            running = []
+            for number in range(count):
+                running.append(stack.enter_context(self.start(job, number)))
+                # Left over where the test fails, it would fail another one.
+                stack.callback(running[-1].kill)
             for process in running:
                 self.begin(process)
             told = [output(process).read() for process in running]
-        assert [process.returncode for process in running] == [0] * count
+            assert [process.wait() for process in running] == [0] * count
         return [json.loads(each) for each in told]
-
-
-@contextmanager
-def _attended(process: subprocess.Popen[str]) -> Iterator[subprocess.Popen[str]]:
-    """Wait for a process, or end it where the test fails: left over, it would fail another one."""
-    with process:
-        try:
-            yield process
-        except BaseException:
-            process.kill()
-            raise
 
 
 def output(process: subprocess.Popen[str]) -> IO[str]:
